@@ -1,0 +1,1 @@
+"""Durable jobs. Import :mod:`dubwright.jobs.model` for records; the engine is loaded lazily."""

@@ -1,0 +1,1 @@
+"""Backends and packs, one folder each. The host never imports them."""
