@@ -1,0 +1,145 @@
+"""Following a job on a terminal: bars for people, JSON lines for programs, Ctrl-C that asks."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dubwright.cli.face import Face
+from dubwright.jobs.model import Job, JobEvent
+from dubwright_kit import Cancelled
+
+if TYPE_CHECKING:
+    from dubwright.studio.work import Handle
+
+
+def follow(face: Face, handle: Handle) -> Job:
+    """Show the job's progress until it is closed and return it; raises its Problem.
+
+    The first Ctrl-C asks, cancels and waits for the tree to be gone; a second one leaves at once.
+    """
+    from dubwright.studio.work import check
+
+    with _display(face) as show:
+        try:
+            for event in handle.events():
+                show(event, handle)
+        except KeyboardInterrupt:
+            if not _confirmed(face):
+                face.note(f"The job goes on when a worker runs: dubwright worker (job {handle.id}).")
+                raise
+            handle.cancel()
+            face.note("Stopping ...")
+            for event in handle.events():
+                show(event, handle)
+            face.note(
+                "Stopped; what is finished is kept. Go on with:  "
+                f"dubwright job retry {handle.id}"
+            )
+            raise Cancelled(handle.id) from None
+    return check(handle.job)
+
+
+def _confirmed(face: Face) -> bool:
+    """Ask whether to stop; without a terminal, or when Ctrl-C comes again, the answer is yes."""
+    if face.json or not sys.stdin.isatty():
+        return True
+    from rich.prompt import Confirm
+
+    try:
+        return Confirm.ask("Stop this job?", console=face.err, default=True)
+    except (KeyboardInterrupt, EOFError):
+        return True
+
+
+Show = Callable[[JobEvent, Any], None]
+
+
+@contextmanager
+def _display(face: Face) -> Iterator[Show]:
+    if face.progress == "json":
+        yield _json_line
+    elif face.progress == "none" or (face.json and face.progress == "auto"):
+        yield lambda event, handle: None
+    elif face.err.is_terminal:
+        with _bars(face) as show:
+            yield show
+    else:
+        yield _Lines(face)
+
+
+def _json_line(event: JobEvent, handle: Any) -> None:
+    record = {
+        "job": event.job_id,
+        "at": event.at,
+        "kind": event.kind,
+        "stage": event.stage,
+        "done": event.done,
+        "total": event.total,
+        "note": event.note,
+    }
+    print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
+
+
+class _Lines:
+    """For logs and pipes: a line when a stage begins, and one every ten seconds."""
+
+    def __init__(self, face: Face):
+        self._face = face
+        self._stage = ""
+        self._at = 0.0
+
+    def __call__(self, event: JobEvent, handle: Any) -> None:
+        if event.kind != "progress" or not event.stage:
+            return
+        now = time.monotonic()
+        if event.stage != self._stage or now - self._at >= 10:
+            share = f" {100 * event.done / event.total:3.0f} %" if event.total else ""
+            self._face.note(f"{event.stage}{share} {event.note}".rstrip())
+            self._stage, self._at = event.stage, now
+
+
+@contextmanager
+def _bars(face: Face) -> Iterator[Show]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+    )
+    with Progress(*columns, console=face.err, transient=False) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(event: JobEvent, handle: Any) -> None:
+            if event.kind != "progress" or not event.stage or event.job_id == "":
+                return
+            task = tasks.get(event.stage)
+            if task is None:
+                for other in tasks.values():
+                    progress.update(other, completed=1.0, note="")
+                    progress.stop_task(other)
+                task = tasks[event.stage] = progress.add_task(event.stage, total=1.0, note="")
+            share = event.done / event.total if event.total else None
+            progress.update(task, completed=share, note=event.note[:60])
+
+        yield show
+        for task in tasks.values():
+            progress.update(task, completed=1.0, note="")
+
+
+def interruptible() -> None:
+    """Make SIGTERM behave like Ctrl-C, so that a stopped terminal or service cancels cleanly."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGTERM, _raise_interrupt)
+
+
+def _raise_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

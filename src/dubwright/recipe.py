@@ -1,0 +1,169 @@
+"""The main flow on one screen: which stages make a dub, in which order, in which jobs.
+
+A *stage* computes one thing (``stages/<name>.py``); a *job* is what a person sees, queues and
+retries, and runs one or two stages; ``dub`` is the parent job that runs the others in order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dubwright.jobs.model import Job, JobContext, JobRequest, JobType, Queue
+
+if TYPE_CHECKING:
+    from dubwright.home import Home
+    from dubwright.library import Library
+    from dubwright.packs.call import Wall
+    from dubwright.packs.catalog import Packs
+    from dubwright.stages.base import StageContext, StageResult
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of the recipe: its stages, the options that concern it, its share of the time."""
+
+    job_type: str
+    stages: tuple[str, ...]
+    options: tuple[str, ...]
+    weight: float
+    queue: Queue = "cpu"
+
+
+DUB: tuple[Step, ...] = (
+    Step("separate_audio_{separator}", ("ingest", "separate"), ("separator",), 30),
+    Step("asr_local", ("ingest", "transcribe"), ("transcript", "from", "asr"), 15),
+    Step("diarize_local_v1", ("ingest", "diarize"), ("speakers", "diarizer", "to"), 10),
+    Step("translate_v1", ("translate",), ("to", "from", "translation", "translator"), 2),
+    Step("tts_preview_pyttsx3_v1", ("speak", "fit"), ("to", "voice"), 18),
+    Step("mix_dub_preview_v1", ("mix",), ("separator", "to"), 15),
+    Step("mux_dub_preview_v1", ("mux", "deliver"), ("to", "subtitles", "keep_original_track", "out"), 10),
+)
+"""ingest separate transcribe diarize translate speak fit mix mux (deliver = copies for the user)."""
+
+INGEST = Step("ingest_v1", ("ingest",), (), 1)
+DUB_JOB = "dub"
+INSTALL_JOB = "install_packs"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What jobs work with: opened once per worker process."""
+
+    home: Home
+    library: Library
+    packs: Packs
+    wall: Wall
+
+
+def separators(packs: Packs) -> tuple[str, ...]:
+    """Every separator by name, the best last (``auto`` takes the last that is ready)."""
+    order = {"builtin": 0, "spleeter": 1, "spleeter-tensorflow": 2}
+    names = [status.manifest.id for status in packs.for_stage("separate")]
+    return tuple(sorted(names, key=lambda name: (order.get(name, 9), name)))
+
+
+def pick_separator(packs: Packs, wanted: str | None) -> str:
+    """Return the separator's name. Raises Problem ``separator-unknown``."""
+    from dubwright_kit import NextAction, Problem
+
+    names = separators(packs)
+    if wanted and wanted != "auto":
+        if wanted not in names:
+            raise Problem(
+                "separator-unknown",
+                f'There is no separator "{wanted}"; there are: {", ".join(names)}.',
+                NextAction("see every pack", "packs", {}),
+            )
+        return wanted
+    ready = [name for name in names if packs.status(name).state in ("builtin", "installed")]
+    return ready[-1] if ready else "builtin"
+
+
+def dub_children(packs: Packs, job: Job) -> Sequence[tuple[JobRequest, float]]:
+    """The jobs of one dub, in order, each with the options that concern it and its weight."""
+    options = {**job.options, "separator": pick_separator(packs, job.options.get("separator"))}
+    skipped = set(options.get("skip") or ())
+    children = []
+    for step in DUB:
+        if step.job_type in skipped:
+            continue
+        own = {key: options[key] for key in step.options if options.get(key) is not None}
+        name = step.job_type.format(separator=options["separator"])
+        children.append((JobRequest(name, job.item_id, own, job.id), step.weight))
+    return children
+
+
+def run_stages(shop: Workshop, stages: Sequence[str], job: JobContext) -> Mapping[str, Any]:
+    """Run the stages of one job in order and return the job's result (JSON)."""
+    from dubwright.library.content import check_source
+    from dubwright.stages.base import StageContext
+
+    if job.job.item_id is None:
+        raise ValueError(f"{job.job.type} needs an item")
+    item = shop.library.item(job.job.item_id)
+    check_source(item)
+    measured: list[dict[str, Any]] = []
+    artifacts: list[str] = []
+    info: dict[str, Any] = {}
+    track = None
+    for number, name in enumerate(stages):
+        job.stage(name, number / len(stages), (number + 1) / len(stages))
+        context = StageContext(
+            shop.home, shop.library, shop.packs, shop.wall, job, item, job.job.options
+        )
+        started = time.monotonic()
+        result = _stage(name)(context)
+        job.check()
+        measured.append(
+            {
+                "name": name,
+                "wall_s": round(time.monotonic() - started, 3),
+                "peak_rss_bytes": max((call.peak_rss_bytes for call in context.calls), default=0),
+                "cached": result.cached,
+            }
+        )
+        if result.artifact is not None and number == len(stages) - 1:
+            artifacts = [str(path) for path in result.artifact.paths]
+        elif result.artifact is not None and stages[number + 1] == "deliver":
+            artifacts = [str(path) for path in result.artifact.paths]
+        if result.track is not None:
+            track = result.track.id
+        info.update(result.info)
+    return {"artifacts": artifacts, "track": track, "stages": measured, "info": info}
+
+
+def _stage(name: str) -> Callable[[StageContext], StageResult]:
+    module = importlib.import_module(f"dubwright.stages.{name}")
+    run: Callable[[StageContext], StageResult] = module.run
+    return run
+
+
+def job_types(shop: Workshop) -> dict[str, JobType]:
+    """Every job type by name, bound to the workshop."""
+    types: dict[str, JobType] = {}
+    for step in (INGEST, *DUB):
+        names = (
+            [step.job_type.format(separator=name) for name in separators(shop.packs)]
+            if "{" in step.job_type
+            else [step.job_type]
+        )
+        for name in names:
+            types[name] = JobType(name, step.queue, run=_runner(shop, step, name))
+    types[DUB_JOB] = JobType(DUB_JOB, "items", children=lambda job: dub_children(shop.packs, job))
+    types[INSTALL_JOB] = JobType(INSTALL_JOB, "net", run=lambda job: _install(shop, job))
+    return types
+
+
+def _runner(shop: Workshop, step: Step, name: str) -> Callable[[JobContext], Mapping[str, Any]]:
+    return lambda job: run_stages(shop, step.stages, job)
+
+
+def _install(shop: Workshop, job: JobContext) -> Mapping[str, Any]:
+    names = [str(name) for name in job.job.options.get("names", ())]
+    job.stage("install")
+    records = shop.packs.install(names, report=job.report)
+    return {"artifacts": [], "packs": [str(getattr(record, "name", record)) for record in records]}

@@ -1,0 +1,167 @@
+"""What can be known before a dub starts is said before it starts, not after an hour of work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dubwright.library import Library
+from dubwright.library.languages import normalise
+from dubwright.library.model import Item
+from dubwright.packs.catalog import Packs
+from dubwright.recipe import pick_separator
+from dubwright_kit import NextAction, Problem
+
+READY = ("builtin", "installed")
+SUBTITLE_MODES = ("embed", "sidecar", "none")
+
+
+@dataclass(frozen=True)
+class DubAsk:
+    """What a person asked of ``dub``, as typed."""
+
+    to: str
+    source_language: str | None = None
+    transcript: Path | None = None
+    translation: Path | None = None
+    separator: str | None = None
+    asr: str | None = None
+    diarizer: str | None = None
+    translator: str | None = None
+    voice: str | None = None
+    speakers: int | None = None
+    out: Path | None = None
+    keep_original_track: bool = False
+    subtitles: str = "embed"
+
+
+def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapping[str, Any]:
+    """Check the ask against what is installed and return the job's options (JSON values).
+
+    Raises a Problem for everything that would stop the dub later: a missing pack, a language
+    without a voice or translator, an unreadable transcript, a folder that cannot be written.
+    """
+    target = normalise(ask.to)
+    source = normalise(ask.source_language) if ask.source_language else None
+    if ask.subtitles not in SUBTITLE_MODES:
+        raise Problem(
+            "option-invalid",
+            f'--subtitles takes embed, sidecar or none, not "{ask.subtitles}".',
+            NextAction("embed them", "dub", {"_": [item.id], "to": target, "subtitles": "embed"}),
+        )
+    if ask.speakers is not None and not 1 <= ask.speakers <= 50:
+        raise Problem(
+            "option-invalid",
+            f"--speakers takes a number from 1 to 50, not {ask.speakers}.",
+            NextAction("let it count them", "dub", {"_": [item.id], "to": target}),
+        )
+    _readable_text(ask.transcript)
+    _readable_text(ask.translation)
+    _check_voice(packs, target)
+    options: dict[str, Any] = {
+        "to": target,
+        "from": source,
+        "separator": pick_separator(packs, ask.separator),
+        "transcript": _text(ask.transcript),
+        "translation": _text(ask.translation),
+        "asr": ask.asr,
+        "diarizer": ask.diarizer,
+        "translator": ask.translator,
+        "voice": ask.voice,
+        "speakers": ask.speakers,
+        "subtitles": ask.subtitles,
+        "keep_original_track": ask.keep_original_track or None,
+        "out": _out(ask.out, item),
+    }
+    packs.require(options["separator"])
+    if ask.speakers != 1:
+        packs.require(ask.diarizer or "diarization")
+    options.update(_transcribing(library, packs, item, ask, source))
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else os.path.abspath(path)  # noqa: PTH100  # keep the user's own path, links and all
+
+
+def _readable_text(path: Path | None) -> None:
+    if path is None:
+        return
+    from dubwright.library.subtitles import read_cues
+
+    read_cues(path)
+
+
+def _check_voice(packs: Packs, target: str) -> None:
+    voices = packs.for_stage("speak")
+    able = [status for status in voices if target in status.manifest.languages]
+    if not able:
+        known = sorted({language for status in voices for language in status.manifest.languages})
+        raise Problem(
+            "no-voice",
+            f'No pack has a voice for "{target}". Languages with a voice: {", ".join(known)}.',
+            NextAction("see every pack", "packs", {}),
+        )
+    if not any(status.state in READY for status in able):
+        packs.require(able[0].manifest.id)
+
+
+def _transcribing(
+    library: Library, packs: Packs, item: Item, ask: DubAsk, source: str | None
+) -> dict[str, Any]:
+    """Decide where the source lines come from; raise early when nothing can give them."""
+    if ask.transcript is not None or library.newest_track(item.id, "source") is not None:
+        skip = ask.transcript is None and ask.asr is None
+        return {"skip": ["asr_local"]} if skip else {}
+    name = f"asr-{ask.asr}" if ask.asr else "asr-pocketsphinx"
+    spoken = source or _tagged_language(item) or "en"
+    able = name in packs.manifests and spoken in packs.manifests[name].languages
+    if able and (packs.status(name).state in READY or ask.translation is None):
+        packs.require(name)
+        return {}
+    if ask.translation is not None:
+        # The translation's cues are the lines; without source text they are told apart by sound.
+        return {"skip": ["asr_local"], "without_transcript": True}
+    raise Problem(
+        "no-transcriber",
+        f'No installed pack can transcribe "{spoken}"; pocketsphinx drafts English only.',
+        NextAction(
+            "give the transcript", "dub", {"_": [item.id], "to": ask.to, "transcript": "FILE.srt"}
+        ),
+    )
+
+
+def _tagged_language(item: Item) -> str | None:
+    streams = item.probe.get("audio") or []
+    if item.audio_stream >= len(streams):
+        return None
+    tag = streams[item.audio_stream].get("language") or ""
+    try:
+        return normalise(tag) if tag and tag != "und" else None
+    except Problem:
+        return None
+
+
+def _out(out: Path | None, item: Item) -> str | None:
+    """Return the absolute output path. Raises Problem ``out-not-writable``/``out-is-source``."""
+    if out is None:
+        return None
+    path = Path(os.path.abspath(out.expanduser()))  # noqa: PTH100  # as typed, links kept
+    if path.is_dir():
+        path = path / f"{item.source.stem}.dub{item.source.suffix or '.mp4'}"
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise Problem(
+            "out-not-writable",
+            f"The folder {path.parent} does not exist or cannot be written.",
+            NextAction("leave --out away; the film stays in the library", "dub", {"_": [item.id]}),
+        )
+    if path.exists() and item.source.exists() and path.samefile(item.source):
+        raise Problem(
+            "out-is-source",
+            f"{path} is the film itself; sources are never overwritten.",
+            NextAction("choose another name", "dub", {"_": [item.id], "out": "OTHER.mp4"}),
+        )
+    return str(path)
