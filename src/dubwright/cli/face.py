@@ -28,7 +28,9 @@ DONE, PROBLEM, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Data folder (default: $DUBWRIGHT_HOME, else your user data folder)."),
+    typer.Option(
+        "--home", help="Data folder (default: $DUBWRIGHT_HOME, else your user data folder)."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 ProgressOption = Annotated[
@@ -85,12 +87,16 @@ class Face:
             return
         from rich.markup import escape
 
-        self.err.print(f"[bold red]Problem[/bold red] [dim]({problem.code})[/dim]  {escape(problem.message)}")
+        self.err.print(
+            f"[bold red]Problem[/bold red] [dim]({problem.code})[/dim]  {escape(problem.message)}"
+        )
         if problem.detail:
             self.err.print(f"[dim]{escape(problem.detail[-2000:])}[/dim]")
         if problem.next_action is not None:
             line = command_line(problem.next_action, self.home)
-            self.err.print(f"Next: {escape(problem.next_action.label)}\n  [bold]{escape(line)}[/bold]")
+            self.err.print(
+                f"Next: {escape(problem.next_action.label)}\n  [bold]{escape(line)}[/bold]"
+            )
 
     def guarded(self, work: Callable[[], None]) -> int:
         """Run ``work``; turn what it raises into text and an exit code."""
@@ -175,7 +181,9 @@ def verb(app: typer.Typer, name: str | None = None, **options: Any) -> Callable[
 
         kind = inspect.Parameter.KEYWORD_ONLY
         parameters = [
-            inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+            inspect.Parameter(
+                "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+            )
         ]
         parameters += [p.replace(annotation=hints[p.name], kind=kind) for p in own]
         parameters += [

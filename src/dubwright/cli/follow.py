@@ -31,15 +31,16 @@ def follow(face: Face, handle: Handle) -> Job:
                 show(event, handle)
         except KeyboardInterrupt:
             if not _confirmed(face):
-                face.note(f"The job goes on when a worker runs: dubwright worker (job {handle.id}).")
+                face.note(
+                    f"The job goes on when a worker runs: dubwright worker (job {handle.id})."
+                )
                 raise
             handle.cancel()
             face.note("Stopping ...")
             for event in handle.events():
                 show(event, handle)
             face.note(
-                "Stopped; what is finished is kept. Go on with:  "
-                f"dubwright job retry {handle.id}"
+                f"Stopped; what is finished is kept. Go on with:  dubwright job retry {handle.id}"
             )
             raise Cancelled(handle.id) from None
     return check(handle.job)

@@ -55,7 +55,8 @@ def add(
     files: Annotated[list[str], typer.Argument(help="Video or audio files, folders or globs.")],
     title: Annotated[str | None, typer.Option(help="Title (default: the file's name).")] = None,
     audio_stream: Annotated[
-        int | None, typer.Option(help="Which audio stream, counted from 0 (default: the default one).")
+        int | None,
+        typer.Option(help="Which audio stream, counted from 0 (default: the default one)."),
     ] = None,
 ) -> None:
     """Add local video or audio files to the library; prints their ids."""
@@ -72,7 +73,10 @@ def add(
     def people(console: Console) -> None:
         for one in result.added:
             known = "" if one.created else "  (already there)"
-            console.print(f"{one.item.id}  {clock(one.item.duration_s)}  {one.item.title}{known}", markup=False)
+            console.print(
+                f"{one.item.id}  {clock(one.item.duration_s)}  {one.item.title}{known}",
+                markup=False,
+            )
 
     face.show(document, people)
     if result.failed:
@@ -123,7 +127,9 @@ def item(face: Face, item: ItemArgument) -> None:
     def people(console: Console) -> None:
         one = view.item
         console.print(f"[bold]{one.title}[/bold]  {one.id}  {clock(one.duration_s)}")
-        console.print(str(one.source) + ("" if view.source_present else "  (missing)"), markup=False)
+        console.print(
+            str(one.source) + ("" if view.source_present else "  (missing)"), markup=False
+        )
         if view.tracks:
             rows = [(str(t.id), t.kind, t.language, t.origin, track_words(t)) for t in view.tracks]
             console.print(table(("track", "kind", "language", "from", ""), rows))
@@ -145,7 +151,9 @@ def remove(face: Face, item: ItemArgument) -> None:
         result = studio.remove(item)
     face.show(
         {"removed": result.item_id, "freed_bytes": result.freed_bytes},
-        lambda console: console.print(f"Removed {result.item_id}, {size(result.freed_bytes)} freed."),
+        lambda console: console.print(
+            f"Removed {result.item_id}, {size(result.freed_bytes)} freed."
+        ),
     )
 
 
@@ -158,7 +166,9 @@ def tracks(face: Face, item: ItemArgument) -> None:
         if not found:
             console.print("No tracks yet.")
             return
-        rows = [(str(t.id), t.kind, t.language, str(t.version), t.origin, track_words(t)) for t in found]
+        rows = [
+            (str(t.id), t.kind, t.language, str(t.version), t.origin, track_words(t)) for t in found
+        ]
         console.print(table(("track", "kind", "language", "version", "from", ""), rows))
 
     face.show({"tracks": [track_json(track) for track in found]}, people)
@@ -177,7 +187,9 @@ def track_export(
         try:
             out.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise Problem("out-not-writable", f"{out} cannot be written: {error.strerror}.") from error
+            raise Problem(
+                "out-not-writable", f"{out} cannot be written: {error.strerror}."
+            ) from error
         face.show({"file": str(out)}, lambda console: console.print(str(out), markup=False))
     elif face.json and form != "json":
         face.show({"track": track, "format": form, "text": text}, lambda console: None)
@@ -196,7 +208,9 @@ def track_import(
         track = studio.import_track(item, file, language)
     face.show(
         {"track": track_json(track)},
-        lambda console: console.print(f"Track {track.id}: {track.kind} {track.language}, version {track.version}."),
+        lambda console: console.print(
+            f"Track {track.id}: {track.kind} {track.language}, version {track.version}."
+        ),
     )
 
 

@@ -60,7 +60,10 @@ def jobs(
         if not found:
             console.print("No jobs.")
             return
-        rows = [(one.id, one.type, one.item_id or "", one.state, _share(one), _why(one)) for one in found]
+        rows = [
+            (one.id, one.type, one.item_id or "", one.state, _share(one), _why(one))
+            for one in found
+        ]
         console.print(table(("job", "type", "item", "state", "", ""), rows))
 
     face.show({"jobs": [job_json(one) for one in found]}, people)
@@ -82,9 +85,13 @@ def show(face: Face, job: JobArgument) -> None:
     document = {**job_json(found), "children": [job_json(one) for one in reversed(children)]}
 
     def people(console: Console) -> None:
-        console.print(f"{found.id}  {found.type}  [bold]{found.state}[/bold]  attempt {found.attempt}")
+        console.print(
+            f"{found.id}  {found.type}  [bold]{found.state}[/bold]  attempt {found.attempt}"
+        )
         if children:
-            rows = [(one.id, one.type, one.state, _share(one), _why(one)) for one in reversed(children)]
+            rows = [
+                (one.id, one.type, one.state, _share(one), _why(one)) for one in reversed(children)
+            ]
             console.print(table(("job", "type", "state", "", ""), rows))
         for path in (found.result or {}).get("artifacts", ()):
             console.print(path, markup=False)
@@ -126,7 +133,9 @@ def retry(face: Face, job: JobArgument) -> None:
         result = done.result or {}
     face.show(
         {"job": done.id, "state": done.state, "artifacts": list(result.get("artifacts", ()))},
-        lambda console: console.print("\n".join([f"{done.id}: {done.state}", *result.get("artifacts", ())])),
+        lambda console: console.print(
+            "\n".join([f"{done.id}: {done.state}", *result.get("artifacts", ())])
+        ),
     )
 
 
@@ -135,7 +144,9 @@ def worker(face: Face) -> None:
     interruptible()
     with face.studio() as studio:
         studio.crew.start()
-        face.note(f"Worker of {studio.home.root}; Ctrl-C stops it (running jobs go on at the next start).")
+        face.note(
+            f"Worker of {studio.home.root}; Ctrl-C stops it (running jobs go on at the next start)."
+        )
         while True:
             time.sleep(3600)
 

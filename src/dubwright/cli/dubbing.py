@@ -1,0 +1,241 @@
+"""Commands that make things: dub, run, separate, demo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dubwright.cli.face import Face, verb
+from dubwright.cli.follow import follow, interruptible
+from dubwright.cli.text import clock, size
+from dubwright_kit import NextAction, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dubwright.studio import Studio
+    from dubwright.studio.views import Film
+
+
+def dub(
+    face: Face,
+    films: Annotated[list[str], typer.Argument(help="Film files or item ids (several: a batch).")],
+    to: Annotated[str, typer.Option("--to", help="Language of the dub, e.g. es.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="Language spoken in the film.")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option(help="What is said: txt, srt, vtt or json.")
+    ] = None,
+    translation: Annotated[
+        Path | None, typer.Option(help="What shall be said: srt, vtt or json.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="auto, builtin, spleeter ...")] = None,
+    asr: Annotated[str | None, typer.Option(help="Which recogniser.")] = None,
+    diarizer: Annotated[str | None, typer.Option(help="Which pack tells speakers apart.")] = None,
+    translator: Annotated[str | None, typer.Option(help="Which translator.")] = None,
+    voice: Annotated[str | None, typer.Option(help="One voice for every speaker.")] = None,
+    speakers: Annotated[
+        int | None, typer.Option(help="How many people speak, if you know.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the film here (file or folder).")] = None,
+    keep_original_track: Annotated[
+        bool,
+        typer.Option("--keep-original-track", help="Keep the original sound as a second track."),
+    ] = False,
+    subtitles: Annotated[str, typer.Option(help="embed, sidecar or none.")] = "embed",
+) -> None:
+    """Dub films into another language."""
+    interruptible()
+    options: dict[str, Any] = {
+        "source_language": source,
+        "transcript": transcript,
+        "translation": translation,
+        "separator": separator,
+        "asr": asr,
+        "diarizer": diarizer,
+        "translator": translator,
+        "voice": voice,
+        "speakers": speakers,
+        "out": out,
+        "keep_original_track": keep_original_track,
+        "subtitles": subtitles,
+    }
+    with face.studio() as studio:
+        ids = _items(studio, films, face)
+        if len(ids) == 1:
+            film = _dub_one(face, studio, ids[0], to, options)
+            face.show(_film_json(film), lambda console: _film_text(film, console))
+            return
+        _batch(face, studio, ids, to, options)
+
+
+def _items(studio: Studio, films: list[str], face: Face) -> list[str]:
+    """Return item ids of files (added now) and of ids; files first win over ids of the same name."""
+    ids: list[str] = []
+    for film in films:
+        looks_like_file = Path(film).exists() or any(mark in film for mark in "./\\*?[")
+        if not looks_like_file:
+            ids.append(studio.library.item(film).id)
+            continue
+        result = studio.add_many([film])
+        if result.failed:
+            raise result.failed[0][1]
+        ids += [one.item.id for one in result.added]
+    return list(dict.fromkeys(ids))
+
+
+def _dub_one(face: Face, studio: Studio, item_id: str, to: str, options: Mapping[str, Any]) -> Film:
+    dubbing = studio.dub(item_id, to, **options)
+    follow(face, dubbing)
+    return dubbing.wait()
+
+
+def _batch(face: Face, studio: Studio, ids: list[str], to: str, options: dict[str, Any]) -> None:
+    """One film after another; a failure is told and the rest goes on."""
+    _check_batch(options)
+    films: list[dict[str, Any]] = []
+    failures = 0
+    for number, item_id in enumerate(ids, 1):
+        title = studio.library.item(item_id).title
+        face.note(f"[{number}/{len(ids)}] {title}")
+        try:
+            film = _dub_one(face, studio, item_id, to, options)
+            films.append(_film_json(film))
+            if not face.json:
+                _film_text(film, face.out)
+        except Problem as problem:
+            failures += 1
+            films.append({"item": item_id, "problem": problem.to_json()})
+            if not face.json:
+                face.problem(problem)
+    face.show(
+        {"items": films},
+        lambda console: console.print(f"{len(ids) - failures} of {len(ids)} films dubbed."),
+    )
+    if failures:
+        raise typer.Exit(1)
+
+
+def _check_batch(options: Mapping[str, Any]) -> None:
+    for name in ("transcript", "translation"):
+        if options[name] is not None:
+            raise Problem(
+                "option-invalid",
+                f"--{name} belongs to one film; with several, import a track for each first.",
+                NextAction(
+                    "import it",
+                    "track import",
+                    {"_": ["ITEM", str(options[name])], "language": "LANG"},
+                ),
+            )
+    if options["out"] is not None and not Path(options["out"]).is_dir():
+        raise Problem(
+            "option-invalid",
+            f"With several films --out names an existing folder; {options['out']} is none.",
+            NextAction("leave --out away", "dub", {"_": ["FILES"], "to": "LANG"}),
+        )
+
+
+def _film_json(film: Film) -> dict[str, Any]:
+    return {
+        "item": film.item.id,
+        "film": str(film.path),
+        "report": str(film.report),
+        "subtitles": [str(path) for path in film.subtitles],
+        "warnings": list(film.warnings),
+        "job": film.job.id,
+    }
+
+
+def _film_text(film: Film, console: Console) -> None:
+    console.print(
+        f"[bold green]Done[/bold green]  {film.item.title}  {clock(film.item.duration_s)}"
+    )
+    console.print(f"Film       {film.path}", markup=False)
+    for path in film.subtitles:
+        console.print(f"Subtitles  {path}", markup=False)
+    console.print(f"Report     {film.report}", markup=False)
+    for warning in film.warnings:
+        console.print(f"Note: {warning}", style="yellow", markup=False)
+
+
+def run(
+    face: Face,
+    job_type: Annotated[str, typer.Argument(help="Such as separate_audio_builtin or asr_local.")],
+    item: Annotated[str, typer.Argument(help="Item id.")],
+    option: Annotated[list[str] | None, typer.Option("--option", help="key=value")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Only enqueue.")] = False,
+) -> None:
+    """Enqueue one job and follow it (starts a worker here when none runs)."""
+    interruptible()
+    options: dict[str, Any] = {}
+    for pair in option or []:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise Problem(
+                "option-invalid",
+                f'--option takes key=value, not "{pair}".',
+                NextAction("see the help", "run", {"help": True}),
+            )
+        options[key] = value
+    with face.studio() as studio:
+        handle = studio.run(job_type, item, options)
+        if detach:
+            job = handle.job
+            face.note("Queued. A worker (dubwright worker) will take it.")
+        else:
+            job = follow(face, handle)
+    artifacts = list((job.result or {}).get("artifacts", ()))
+    face.show(
+        {"job": job.id, "state": job.state, "artifacts": artifacts},
+        lambda console: console.print(
+            "\n".join([f"{job.id}: {job.state}", *artifacts]), markup=False
+        ),
+    )
+
+
+def separate(
+    face: Face,
+    file: Annotated[Path, typer.Argument(help="Any video or audio file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the stems.")],
+    separator: Annotated[str | None, typer.Option(help="auto, builtin, spleeter ...")] = None,
+) -> None:
+    """Write the stems of a file, without the library."""
+    interruptible()
+    with face.studio() as studio:
+        stems = studio.separate(file, out, separator)
+    document = {
+        "source": str(stems.source),
+        "separator": stems.separator,
+        "stems": {name: str(path) for name, path in stems.stems.items()},
+        "wall_s": stems.wall_s,
+        "peak_rss_bytes": stems.peak_rss_bytes,
+    }
+
+    def people(console: Console) -> None:
+        for name, path in stems.stems.items():
+            console.print(f"{name:<11}{path}", markup=False)
+        console.print(f"{stems.wall_s:.1f} s, peak memory {size(stems.peak_rss_bytes)}")
+
+    face.show(document, people)
+
+
+def demo(
+    face: Face,
+    to: Annotated[str, typer.Option("--to", help="Language of the dub.")] = "es",
+) -> None:
+    """Generate a two-speaker sample with known truth, dub it, and score every step."""
+    interruptible()
+    from dubwright.cli.demo import run_demo
+
+    run_demo(face, to)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    for function in (dub, run, separate, demo):
+        verb(app)(function)

@@ -1,0 +1,1 @@
+"""The generated sample with known truth, and the score of a dub against it."""
