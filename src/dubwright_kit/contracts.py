@@ -183,6 +183,8 @@ class SpokenLine:
     wav: str
     duration_s: float
     rate_hz: int
+    note: str = ""
+    """Something worth a warning, such as "nothing to speak"."""
 
 
 @dataclass(frozen=True)
