@@ -89,8 +89,8 @@ def test_slots_never_reach_into_another_line_or_beyond_the_film(
         if slot == 0 or end <= own_end + 1e-9:
             continue
         for j, other in enumerate(lines):
-            if j == i:
-                continue
+            if j == i or other.start_s == line.start_s == line.end_s:
+                continue  # of two empty lines at one instant either may count as the next
             if other.start_s >= line.end_s:
                 assert end <= other.start_s - GAP_S + 1e-6
             elif other.start_s < line.end_s < other.end_s:
