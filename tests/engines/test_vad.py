@@ -8,7 +8,7 @@ import pytest
 
 from dubwright.engines.silero import Silero, read_ggml, weights_path
 from dubwright.engines.vad import FRAME_S, StreamingVad, speech_spans
-from tests.engines.voices import vowels
+from tests.engines.synthetic import vowels
 
 Array = npt.NDArray[np.float32]
 
