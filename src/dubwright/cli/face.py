@@ -115,7 +115,7 @@ class Face:
             return DONE
         except (typer.Exit, typer.Abort):
             raise
-        except Exception as error:  # noqa: BLE001  # the one place where bugs become a message
+        except Exception as error:  # the one place where bugs become a message
             self.problem(bug(error, self.home))
             return PROBLEM
         return DONE

@@ -27,7 +27,7 @@ def diagnose(home: Home, packs: Packs, jobs: Jobs) -> Diagnostics:
 
     try:
         uv: str | None = str(find_uv(home))
-    except Exception:  # noqa: BLE001  # a diagnosis reports what is missing instead of failing
+    except Exception:  # a diagnosis reports what is missing instead of failing
         uv = None
     failures = [
         {

@@ -13,8 +13,38 @@ from dubwright.studio.views import Added, AddResult
 from dubwright_kit import NextAction, Problem, Report, silent
 
 MEDIA_SUFFIXES = frozenset(
-    ".3gp .aac .ac3 .aif .aiff .avi .flac .flv .m2ts .m4a .m4v .mka .mkv .mov .mp3 .mp4 .mpeg .mpg "
-    ".mts .mxf .oga .ogg .ogv .opus .ts .vob .wav .webm .wma .wmv".split()
+    [
+        ".3gp",
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aiff",
+        ".avi",
+        ".flac",
+        ".flv",
+        ".m2ts",
+        ".m4a",
+        ".m4v",
+        ".mka",
+        ".mkv",
+        ".mov",
+        ".mp3",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".oga",
+        ".ogg",
+        ".ogv",
+        ".opus",
+        ".ts",
+        ".vob",
+        ".wav",
+        ".webm",
+        ".wma",
+        ".wmv",
+    ]
 )
 """What a folder is searched for. A file named on its own is probed whatever its name."""
 
@@ -92,9 +122,7 @@ def pick_stream(defaults: list[bool], wanted: int | None, path: Path) -> int:
             "no-such-audio-stream",
             f"{path.name} has {len(defaults)} audio stream(s); there is no number {wanted} "
             "(they count from 0).",
-            NextAction(
-                "take the first one", "add", {"_": [str(path)], "audio-stream": 0}
-            ),
+            NextAction("take the first one", "add", {"_": [str(path)], "audio-stream": 0}),
         )
     return wanted
 
