@@ -1,0 +1,1 @@
+"""The steps from an empty file to the newest tables, run by Alembic."""
