@@ -1,0 +1,180 @@
+"""Jobs as every process sees them: enqueue, look, follow, cancel, retry. Imports nothing heavy.
+
+A job is enqueued by writing its row; the worker hands rows to DBOS (``worker.py``). So there is
+no moment between two writes in which a kill could leave a row without a workflow or the other way
+round, a job may be submitted while no worker runs, and submitting costs milliseconds instead of
+the second and a half that importing DBOS takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from dubwright.home import Home
+from dubwright_kit import NextAction, Problem
+
+from . import rows
+from .lock import is_held
+from .model import CLOSED, Job, JobEvent, JobRequest, State
+from .schema import Database
+
+FOLLOW_INTERVAL_S = 0.1
+WORKER_GRACE_S = 3.0
+"""How long a follower waits for a worker before it says that none runs."""
+_EVENTS_A_TIME = 1000
+
+
+class Jobs:
+    """The :class:`~dubwright.jobs.model.JobEngine` of one home. Thread safe."""
+
+    def __init__(self, home: Home) -> None:
+        """Opens nothing yet. Any method may raise Problem ``home-too-new``."""
+        self._home = home
+        self._database = Database(home)
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database connection; a later call opens it again."""
+        self._database.close()
+
+    def submit(self, request: JobRequest) -> Job:
+        """Enqueue, or return the open job that asks for the same (type, item and options)."""
+        with self._database.write() as connection:
+            return rows.to_job(rows.find(connection, rows.insert(connection, request)))
+
+    def job(self, job_id: str) -> Job:
+        """Return the job with this id or unique beginning. Raises Problem ``job-not-found``."""
+        with self._database.read() as connection:
+            return rows.to_job(rows.find(connection, job_id))
+
+    def jobs(
+        self, state: State | None = None, item_id: str | None = None, parent_id: str | None = None
+    ) -> list[Job]:
+        """Return the jobs that fit, newest first. ``parent_id``: the children of that job."""
+        conditions: list[str] = []
+        values: list[Any] = []
+        if state is not None:
+            conditions.append("state = ?")
+            values.append(state)
+        if item_id is not None:
+            conditions.append("item_id = ?")
+            values.append(item_id)
+        if parent_id is not None:
+            conditions.append("id IN (SELECT child_id FROM job_link WHERE parent_id = ?)")
+            values.append(parent_id)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        with self._database.read() as connection:
+            found = connection.execute(
+                f"SELECT * FROM job{where} ORDER BY created_at DESC, rowid DESC",  # noqa: S608 - fixed conditions
+                values,
+            ).fetchall()
+        return [rows.to_job(row) for row in found]
+
+    def events(
+        self, after_id: int = 0, job_ids: Sequence[str] = (), limit: int | None = None
+    ) -> list[JobEvent]:
+        """Return events in order, of the named jobs (exact ids) or of all, at most ``limit``."""
+        named = f" AND job_id IN ({', '.join('?' * len(job_ids))})" if job_ids else ""
+        with self._database.read() as connection:
+            found = connection.execute(
+                f"SELECT * FROM job_event WHERE id > ?{named} ORDER BY id LIMIT ?",  # noqa: S608 - placeholders only
+                (after_id, *job_ids, -1 if limit is None else limit),
+            ).fetchall()
+        return [rows.to_event(row) for row in found]
+
+    def follow(self, job_id: str) -> Iterator[JobEvent]:
+        """Yield the events of the job's newest attempt and of its children until it is closed.
+
+        Raises Problem ``job-not-found``, and ``worker-stopped`` when the job is open and for
+        three seconds there was no event and no worker (it died, or none was started).
+        """
+        job_id = self.job(job_id).id
+        last = self._before_attempt(job_id)
+        alive_s = time.monotonic()
+        while True:
+            closed = self.job(job_id).state in CLOSED  # asked first: no event comes after
+            fresh = self._family_events(job_id, last)
+            for event in fresh:
+                last = event.id
+                yield event
+            if fresh:
+                alive_s = time.monotonic()
+            elif closed:
+                return
+            else:
+                if self.worker_running():
+                    alive_s = time.monotonic()
+                elif time.monotonic() - alive_s > WORKER_GRACE_S:
+                    raise _worker_stopped(self.job(job_id))
+                time.sleep(FOLLOW_INTERVAL_S)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask the job and its children to stop; a queued one is closed at once.
+
+        The worker passes the request on within 0.2 s. Nothing happens to a closed job.
+        """
+        with self._database.write() as connection:
+            row = rows.find(connection, job_id)
+            # Asked while we hold the write lock: a worker that starts now can claim nothing
+            # before this transaction is through.
+            rows.request_cancel(
+                connection, row["id"], close_running=not is_held(self._home.worker_lock)
+            )
+            return rows.to_job(rows.find(connection, row["id"]))
+
+    def retry(self, job_id: str) -> Job:
+        """Open a new attempt of a failed or cancelled job; its finished children are kept.
+
+        Returns another open job instead when that one asks for the same. Raises Problem
+        ``job-not-retryable`` for a job that is open (also while it is stopping) or done.
+        """
+        with self._database.write() as connection:
+            return rows.to_job(rows.find(connection, rows.retry(connection, job_id)))
+
+    def log_path(self, job_id: str) -> Path:
+        """Return the job's log file, which need not exist yet. Raises Problem ``job-not-found``."""
+        return self._home.job(self.job(job_id).id) / "job.log"
+
+    def worker_running(self) -> bool:
+        """True while some process (this one included) is the worker of this home."""
+        return is_held(self._home.worker_lock)
+
+    def _family_events(self, job_id: str, after_id: int) -> list[JobEvent]:
+        # One statement, so that a child and its first event are seen together or not yet.
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT * FROM job_event WHERE id > ? AND (job_id = ? OR job_id IN"
+                " (SELECT child_id FROM job_link WHERE parent_id = ?)) ORDER BY id LIMIT ?",
+                (after_id, job_id, job_id, _EVENTS_A_TIME),
+            ).fetchall()
+        return [rows.to_event(row) for row in found]
+
+    def _before_attempt(self, job_id: str) -> int:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT first_event_id FROM job_attempt WHERE job_id = ? ORDER BY number DESC",
+                (job_id,),
+            ).fetchone()
+        return int(row["first_event_id"]) - 1
+
+
+def _worker_stopped(job: Job) -> Problem:
+    return Problem(
+        "worker-stopped",
+        f"Job {job.id} ({job.type}) is {job.state}, but no worker runs.",
+        NextAction("start a worker; the job goes on where it was", "worker", {}),
+    )
