@@ -6,6 +6,7 @@ stays in memory is a few numbers per 100 ms (loudness gating needs them) and the
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import time
@@ -35,6 +36,7 @@ from dubwright.engines.mixing import (
 )
 from dubwright.engines.truepeak import TruePeakMeter
 from dubwright.media.wav import WavReader, WavWriter
+from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import MixAsk, MixDone, Span
 from dubwright_kit.report import Report
 
@@ -48,7 +50,8 @@ MEASURE_SHARE = 0.5
 
 
 def run(ask: MixAsk, report: Report) -> MixDone:
-    """Mix. Raises Problem ``not-wav`` for a damaged input, ValueError for stems of another length."""
+    """Mix. Raises Problems ``not-wav`` (a damaged input), ``disk-full``; ValueError for stems of
+    another length."""
     return mix(ask, report)
 
 
@@ -65,7 +68,12 @@ def mix(ask: MixAsk, report: Report, block_frames: int = BLOCK_FRAMES) -> MixDon
         source = _Source(film, background, _plan(ask, film), ask, block_frames)
         powers, energies = _measure(source, report)
         levels = choose_gain(powers)
-        rendered = _render(source, levels.dub_gain_db, report)
+        try:
+            rendered = _render(source, levels.dub_gain_db, report)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise _disk_full(ask, film) from error
     metrics: Dict[str, Optional[float]] = {
         "original_lufs": levels.original_lufs,
         "original_speech_lufs": levels.original_speech_lufs,
@@ -82,6 +90,15 @@ def mix(ask: MixAsk, report: Report, block_frames: int = BLOCK_FRAMES) -> MixDon
         "wall_s": time.monotonic() - started,
     }
     return MixDone(frames=source.film.frames, metrics={**metrics, **rendered})
+
+
+def _disk_full(ask: MixAsk, film: WavReader) -> Problem:
+    return Problem(
+        "disk-full",
+        f"The disk that holds {Path(ask.out_wav).parent} is full; the mix needs "
+        f"{film.frames * film.channels * 2:,} bytes.",
+        NextAction("see what there is, remove what can go, then retry the job", "items", {}),
+    )
 
 
 # --- the plan -----------------------------------------------------------------------------------
