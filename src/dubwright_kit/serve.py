@@ -1,8 +1,8 @@
 """The guest's loop: requests of one host, one after another, until the host goes.
 
 Requests: ``{"op": "run", "id", "stage", "ask"}``, ``{"op": "prepare", "id", "folder"}``,
-``{"op": "cancel", "id"}``, ``{"op": "exit"}``. Replies have a ``kind``: ``hello`` once, then
-``progress`` and ``blocked`` while a request runs, and at its end one of ``done``, ``problem``,
+``{"op": "cancel", "id"}``, ``{"op": "exit"}``. Replies have a ``kind``: ``hello`` once; for each
+request ``started``, then ``progress`` and ``blocked``, and at its end one of ``done``, ``problem``,
 ``cancelled`` and ``bug``. Standard library only.
 """
 
@@ -91,6 +91,7 @@ class Guest:
 
     def _answer(self, request: Dict[str, Any]) -> None:
         number = request["id"]
+        self._channel.send(kind="started", id=number)
         memory = PeakMemory()
         progress = Progress(self._channel, number, lambda: self._cancelled == number)
         try:
