@@ -23,8 +23,8 @@ def test_the_folder_holds_the_kit_the_pack_and_nothing_else(tmp_path: Path) -> N
     (pack / "tables" / "words.json").write_text("{}")
     (pack / "__pycache__").mkdir()
     (pack / "__pycache__" / "backend.pyc").write_bytes(b"old")
-    (pack / "locks").mkdir()
-    (pack / "locks" / "py311.txt").write_text("x==1")
+    (pack / "lock.txt").write_text("x==1")
+    (pack / "lock-5.0.4.txt").write_text("x==1")
     made = names(GuestFolders(Home(tmp_path / "home")).folder(replace(echo_spec(), folder=pack)))
     inside = {name for name in made if name.startswith("dubwright_packs/")}
     assert inside == {

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import dubwright_kit
@@ -14,8 +15,8 @@ from dubwright.home import Home
 from dubwright.packs.spec import GuestSpec
 
 _MAIN = "guest_main.py"
-_SKIPPED_FOLDERS = {"__pycache__", "locks"}
-_SKIPPED_SUFFIXES = {".pyc", ".lock"}
+_SKIPPED = ("__pycache__", "*.pyc", "lock*.txt", "sizes.json")
+"""Names that only the installer reads, or that an interpreter left there."""
 
 
 class GuestFolders:
@@ -78,6 +79,6 @@ def _files(pack: Path) -> Iterator[tuple[str, Path]]:
         yield name, path
     for path in sorted(pack.rglob("*")):
         inside = path.relative_to(pack)
-        skipped = not _SKIPPED_FOLDERS.isdisjoint(inside.parts)
-        if not skipped and path.suffix not in _SKIPPED_SUFFIXES and path.is_file():
+        skipped = any(fnmatchcase(part, skip) for part in inside.parts for skip in _SKIPPED)
+        if not skipped and path.is_file():
             yield f"dubwright_packs/{pack.name}/{inside.as_posix()}", path
