@@ -77,6 +77,18 @@ def test_the_block_size_changes_nothing(size: int) -> None:
     assert np.abs(got - expected).max() < 1 / 65536
 
 
+@pytest.mark.parametrize("size", [441, 1000, 4096, 9000])
+def test_after_a_peak_the_gain_comes_back_to_exactly_one(size: int) -> None:
+    samples = loud_noise(2.0) * np.float32(0.1)
+    for at in (20000, 20300, 41000):
+        samples[at] = 1.2
+    expected, reduction = limited(samples, len(samples))
+    got, in_blocks = limited(samples, size)
+    np.testing.assert_allclose(in_blocks, reduction, atol=1e-9)
+    assert np.abs(got - expected).max() < 1e-6
+    assert not in_blocks[60000:].any()
+
+
 def test_one_sample() -> None:
     out, _ = limited(np.full((1, 2), 1.5, np.float32), 10)
     assert out.shape == (1, 2)

@@ -49,8 +49,6 @@ class Limiter:
         self._needed: F64 = np.zeros(2 * look)
         self._held: F64 = np.zeros(2 * look)
         self._release = 0.0
-        self._quiet = 4 * look
-        """Frames since some sample last needed a reduction; enough of them and all state is zero."""
 
     def process(self, block: F32) -> tuple[F32, F64 | None]:
         """Take [n, channels] and return ``n`` frames (the first ones are the delay's silence) with
@@ -62,9 +60,8 @@ class Limiter:
         self._recent = x[:, -(TAPS - 1) :].copy()
         peaks = self._oversampler.peaks(x, self._ceiling)
         over = np.flatnonzero(peaks > self._ceiling)
-        if not over.size and self._quiet >= 4 * self._look and self._release == 0.0:
+        if not over.size and not self._busy():
             return out, None
-        self._quiet = n - 1 - int(over[-1]) if over.size else self._quiet + n
         needed = np.zeros(n)
         needed[over] = 1.0 - self._target / peaks[over].astype(np.float64)
         reduction = self._shape(needed)
@@ -73,6 +70,10 @@ class Limiter:
     def flush(self) -> tuple[F32, F64 | None]:
         """Return the last :attr:`delay` frames."""
         return self.process(np.zeros((self.delay, self._line.shape[1]), np.float32))
+
+    def _busy(self) -> bool:
+        """True while an earlier peak still bends the gain."""
+        return bool(self._release or self._needed.any() or self._held.any())
 
     def _shape(self, needed: F64) -> F64:
         """From what each sample needs to the smooth reduction, 2 * look frames later."""
