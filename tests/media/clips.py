@@ -275,7 +275,7 @@ GOOD: dict[str, Film] = {
     "vp9.mkv": Film(video="libvpx-vp9", tracks=(Track("libopus"),), b_frames=False),
     "vp8.webm": Film(video="libvpx", tracks=(Track("libopus"),), b_frames=False),
     "ffv1.mkv": Film(video="ffv1", tracks=(Track("flac"),), b_frames=False),
-    "mpeg4.avi": Film(video="mpeg4", tracks=(Track("libmp3lame"),), b_frames=False),
+    "mpeg4.avi": Film(video="mpeg4", tracks=(Track("pcm_s16le"),), b_frames=False),
     "broadcast.ts": Film(tracks=(Track("mp2"),)),
     "eight channels.mkv": Film(tracks=(Track("flac", layout="7.1"),)),
     "five one.mp4": Film(tracks=(Track("aac", layout="5.1"),)),

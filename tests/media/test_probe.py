@@ -46,7 +46,7 @@ def test_layouts(
 def test_codecs_have_their_usual_names(good: dict[str, MediaInfo]) -> None:
     assert good["vp9.mkv"].video[0].codec == "vp9"
     assert good["vp9.mkv"].audio[0].codec == "opus"
-    assert good["mpeg4.avi"].audio[0].codec == "mp3"
+    assert good["broadcast.ts"].audio[0].codec == "mp2"
 
 
 def test_time_zero_is_the_first_picture(good: dict[str, MediaInfo]) -> None:

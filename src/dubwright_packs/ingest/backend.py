@@ -1,0 +1,77 @@
+"""Read a film's sound once: the working file, its 16 kHz twin, and where somebody speaks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dubwright.engines.vad import StreamingVad, speech_spans
+from dubwright.media.decode import FilmSound
+from dubwright.media.resample import StreamResampler
+from dubwright.media.storage import writing_to
+from dubwright.media.wav import WavWriter
+from dubwright_kit import Report
+from dubwright_kit.contracts import IngestAsk, IngestDone
+
+RATE_HZ = 44100
+SPEECH_RATE_HZ = 16000
+
+
+def run(ask: IngestAsk, report: Report) -> IngestDone:
+    """Decode, resample and detect speech in one pass at constant memory.
+
+    Raises the Problems of :class:`dubwright.media.decode.FilmSound` and ``disk-full``.
+    """
+    film = FilmSound(Path(ask.source), ask.audio_stream, ask.duration_s, RATE_HZ)
+    with writing_to(Path(ask.working_wav).parent):
+        with WavWriter(ask.working_wav, RATE_HZ, 2, "float32") as working:
+            speech = SpeechFile(Path(ask.speech_wav), film.frames)
+            with speech.wav:
+                for block in film.blocks():
+                    working.write(block)
+                    speech.push(block)
+                    report(working.frames / RATE_HZ, film.frames / RATE_HZ, "reading the sound")
+                speech.finish()
+        speech_s = speech.write_vad(Path(ask.vad_json))
+    return IngestDone(film.frames, RATE_HZ, 2, speech_s, film.note)
+
+
+class SpeechFile:
+    """The mono 16 kHz file, which lasts as long as the working file, and its speech probabilities."""
+
+    def __init__(self, path: Path, working_frames: int) -> None:
+        self.frames = max(1, round(working_frames * SPEECH_RATE_HZ / RATE_HZ))
+        self.wav = WavWriter(path, SPEECH_RATE_HZ, 1)
+        self._resampler = StreamResampler(RATE_HZ, SPEECH_RATE_HZ, 1)
+        self._vad = StreamingVad()
+
+    def push(self, stereo: npt.NDArray[np.float32]) -> None:
+        """Take float32 ``[n, 2]`` at the working rate."""
+        self._write(self._resampler.push(stereo.mean(axis=1, keepdims=True)))
+
+    def finish(self) -> None:
+        """Write the resampler's rest and bring the file to its exact length."""
+        self._write(self._resampler.flush())
+        missing = self.frames - self.wav.frames
+        self._write(np.zeros((max(0, missing), 1), np.float32))
+
+    def _write(self, mono: npt.NDArray[np.float32]) -> None:
+        mono = np.clip(mono[: self.frames - self.wav.frames], -1, 1)
+        self.wav.write(mono)
+        self._vad.push(mono[:, 0])
+
+    def write_vad(self, path: Path) -> float:
+        """Write probabilities and spans; return how many seconds are speech."""
+        frame_s, p = self._vad.result()
+        end_s = self.frames / SPEECH_RATE_HZ
+        spans = [
+            (round(start, 3), round(min(end, end_s), 3))
+            for start, end in speech_spans(p, frame_s)
+            if start < end_s
+        ]
+        found = {"frame_s": frame_s, "p": np.round(p.astype(np.float64), 4).tolist(), "spans": spans}
+        path.write_text(json.dumps(found), "utf-8")
+        return float(sum(end - start for start, end in spans))
