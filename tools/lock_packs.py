@@ -142,10 +142,11 @@ def measure(wheel: RemoteWheel) -> tuple[str, dict[str, int | str]]:
     """Return the wheel's name and its sizes.json entry."""
     remote = RangeFile(wheel.url)
     with zipfile.ZipFile(remote) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
+        members = archive.infolist()
     entry: dict[str, int | str] = {
         "size_bytes": remote.size,
-        "unpacked_bytes": unpacked,
+        "unpacked_bytes": sum(one.file_size for one in members),
+        "python_bytes": sum(one.file_size for one in members if one.filename.endswith(".py")),
         "sha256": wheel.sha256,
     }
     return wheel.name, entry

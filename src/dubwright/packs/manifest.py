@@ -81,6 +81,11 @@ class Manifest:
     """A program of the machine without which the pack is unavailable."""
 
     @property
+    def lock_files(self) -> tuple[str, ...]:
+        """Every lock beside pack.toml."""
+        return (*(one.file for one in self.locks), *(one.file for one in self.downloads))
+
+    @property
     def installable(self) -> bool:
         """True when an install would fetch something."""
         return bool(self.locks or self.downloads)

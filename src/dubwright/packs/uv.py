@@ -5,10 +5,9 @@ from __future__ import annotations
 import queue
 import re
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -79,7 +78,7 @@ class Uv:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # a flag of Windows
         )
         try:
             text = self._follow(popen, tick)
@@ -91,9 +90,12 @@ class Uv:
 
     def _follow(self, popen: subprocess.Popen[bytes], tick: Callable[[UvState], None]) -> str:
         lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_pump, args=(popen, lines), name="uv output", daemon=True).start()
+        threading.Thread(
+            target=_pump, args=(popen.stdout, lines), name="uv output", daemon=True
+        ).start()
         started = time.monotonic()
-        step, current, text = "resolve", "", []
+        step, current = "resolve", ""
+        text: list[str] = []
         while True:
             try:
                 line = lines.get(timeout=_TICK_S)
@@ -109,10 +111,9 @@ class Uv:
             tick(UvState(step, current, _written(popen.pid), time.monotonic() - started))
 
 
-def _pump(popen: subprocess.Popen[bytes], lines: queue.Queue[str | None]) -> None:
-    assert popen.stdout is not None
+def _pump(output: Iterable[bytes] | None, lines: queue.Queue[str | None]) -> None:
     try:
-        for raw in popen.stdout:
+        for raw in output or ():
             lines.put(raw.decode("utf-8", "replace").replace("\r\n", "\n"))
     except (OSError, ValueError):
         pass  # closed under us: uv was killed

@@ -28,11 +28,14 @@ _ANY = 1_000
 
 @dataclass(frozen=True)
 class Wheel:
-    """One file of an index: ``size_bytes`` to download, ``unpacked_bytes`` on disk."""
+    """One file of an index: ``size_bytes`` to download, ``unpacked_bytes`` of files inside,
+    ``python_bytes`` of these are sources (which get byte code of about their size).
+    """
 
     name: str
     size_bytes: int
     unpacked_bytes: int
+    python_bytes: int
     sha256: str
 
 
@@ -77,7 +80,11 @@ def read_lock(path: Path) -> Lock:
     sizes = json.loads((path.parent / SIZES_NAME).read_text("utf-8"))["files"]
     known = {
         entry["sha256"]: Wheel(
-            name, int(entry["size_bytes"]), int(entry["unpacked_bytes"]), entry["sha256"]
+            name,
+            int(entry["size_bytes"]),
+            int(entry["unpacked_bytes"]),
+            int(entry["python_bytes"]),
+            entry["sha256"],
         )
         for name, entry in sizes.items()
     }

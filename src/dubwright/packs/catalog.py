@@ -1,0 +1,154 @@
+"""Packs: one object to see, plan, install, remove and call them. Cheap to make and to list."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dubwright.home import Home
+from dubwright.packs.manifest import Manifest, load_manifests
+from dubwright.packs.record import env_python
+from dubwright.packs.spec import GuestSpec
+from dubwright.packs.state import READY, PackStatus, estimate, pack_status
+from dubwright_kit import NextAction, Problem, Report, silent
+
+if TYPE_CHECKING:
+    from dubwright.packs.call import Wall
+    from dubwright.packs.plan import PackPlan
+    from dubwright.packs.steps import Events
+
+
+class Packs:
+    """The packs of one home: those shipped and those in the pack folders ``extra``.
+
+    States are read from disk at every call: another process may have installed something. Every
+    method that takes a name raises Problem ``pack-unknown`` for one that there is not.
+    """
+
+    def __init__(self, home: Home, extra: Sequence[Path] = ()) -> None:
+        self._home = home
+        self._extra = tuple(extra)
+
+    @cached_property
+    def manifests(self) -> Mapping[str, Manifest]:
+        """Every manifest by id, sorted."""
+        return load_manifests(self._extra)
+
+    def manifest(self, name: str) -> Manifest:
+        """One manifest."""
+        from dubwright.packs.plan import manifest_of
+
+        return manifest_of(name, self.manifests)
+
+    def status(self, name: str) -> PackStatus:
+        """The state of one pack."""
+        return pack_status(self._home, self.manifest(name))
+
+    def statuses(self) -> tuple[PackStatus, ...]:
+        """The state of every pack, by name."""
+        return tuple(pack_status(self._home, one) for one in self.manifests.values())
+
+    def for_stage(self, stage: str) -> list[PackStatus]:
+        """The packs that serve a stage ("speak"), those that can be used now first."""
+        found = [
+            pack_status(self._home, one) for one in self.manifests.values() if one.stage == stage
+        ]
+        return sorted(found, key=lambda status: status.state not in READY)
+
+    def require(self, name: str) -> PackStatus:
+        """Return the status of a pack that can be used now.
+
+        Raises Problem ``pack-not-installed``, ``pack-broken`` or ``pack-unavailable``, whose next
+        action makes it usable.
+        """
+        status = self.status(name)
+        if status.state in READY:
+            return status
+        if status.state == "unavailable":
+            from dubwright.packs.plan import unavailable
+
+            raise unavailable(status.manifest, status.why)
+        install = NextAction(f"install {name}", "packs install", {"_": [name]})
+        if status.state == "broken":
+            raise Problem("pack-broken", f"The pack {name} is broken: {status.why}.", install)
+        sizes = estimate(status.manifest) or (0, 0)
+        raise Problem(
+            "pack-not-installed",
+            f"The pack {name} ({status.manifest.title}) is not installed. "
+            f"It is a download of {sizes[0] / 1e6:,.1f} MB ({sizes[1] / 1e6:,.1f} MB unpacked).",
+            install,
+        )
+
+    def identity(self, name: str) -> str:
+        """What identifies the pack's results: version, locks and weights. Raises as :meth:`require`."""
+        return self.require(name).version
+
+    def resolve(self, name: str) -> GuestSpec:
+        """How to start the pack's guest. Raises as :meth:`require`."""
+        status = self.require(name)
+        folder = self._home.pack(name)
+        own = status.manifest.env == "own"
+        return GuestSpec(
+            name,
+            status.manifest.folder,
+            env_python(folder) if own else Path(sys.executable),
+            folder / "models",
+            status.version,
+            status.manifest.env,
+        )
+
+    def wall(self) -> Wall:
+        """A new wall for these packs; a context manager."""
+        from dubwright.packs.call import Wall
+
+        return Wall(self._home, resolve=lambda home, name: self.resolve(name))
+
+    def plan(self, names: Sequence[str]) -> tuple[PackPlan, ...]:
+        """What an install would do and cost; opens no connection. Raises ``pack-unavailable``."""
+        from dubwright.packs.plan import plan
+
+        return plan(self._home, names, self.manifests)
+
+    def install(
+        self, names: Sequence[str], report: Report = silent, events: Events | None = None
+    ) -> tuple[PackStatus, ...]:
+        """Install packs; see :func:`dubwright.packs.install.install`. This connects."""
+        from dubwright.packs.install import install
+        from dubwright.packs.steps import unheard
+
+        return install(
+            self._home, names, report, manifests=self.manifests, events=events or unheard
+        )
+
+    def remove(self, name: str) -> int:
+        """Remove an installed pack; return the bytes freed."""
+        from dubwright.packs.install import remove
+
+        return remove(self._home, name, self.manifests)
+
+    def log_path(self, name: str) -> Path | None:
+        """The newest install log."""
+        self.manifest(name)
+        pattern = re.compile(re.escape(name) + r"-\d{8}-\d{6}\.log")
+        logs = self._home.pack_logs.glob(f"{name}-*.log")
+        return max((path for path in logs if pattern.fullmatch(path.name)), default=None)
+
+    def log(self, name: str) -> str:
+        """The text of the newest install log. Raises Problem ``pack-no-log``."""
+        path = self.log_path(name)
+        if path is None:
+            raise Problem(
+                "pack-no-log",
+                f"{name} was never installed here, so there is no log.",
+                NextAction("see every pack", "packs"),
+            )
+        return path.read_text("utf-8", errors="replace")
+
+
+def resolve(home: Home, pack_id: str) -> GuestSpec:
+    """How to start a shipped pack's guest; see :meth:`Packs.resolve`."""
+    return Packs(home).resolve(pack_id)

@@ -1,0 +1,170 @@
+"""What was installed: record.json, written last, from which the environment can be rebuilt."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dubwright.home import Home
+from dubwright_kit.codec import from_json, to_json
+
+RECORD_VERSION = 1
+FILE_NAME = "record.json"
+LOG_TIME = "%Y%m%d-%H%M%S"
+
+_RANDOM_CHARS = 8
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of weights under ``models``."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One installed pack. A pack folder without a readable record counts as not installed."""
+
+    name: str
+    version: str
+    """The manifest's, at the time."""
+    identity: str
+    """Version, locks and weights in one word; part of every artifact's key."""
+    lock_sha256: str
+    lock: str = ""
+    """Which lock file the environment was made from; empty for packs of the host's environment."""
+    python: str = ""
+    """The base interpreter by full path."""
+    python_version: str = ""
+    distributions: Mapping[str, str] = field(default_factory=dict)
+    """Project to version, read from the environment."""
+    models: Mapping[str, ModelFile] = field(default_factory=dict)
+    """Path under ``models``, with slashes, to what it must be."""
+    download_bytes: int = 0
+    unpacked_bytes: int = 0
+    disk_bytes: int = 0
+    """Measured; hard links counted once."""
+    uv: str = ""
+    wall_s: float = 0.0
+    installed_at: float = 0.0
+    """Unix time."""
+    record: int = RECORD_VERSION
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return the record of the pack in ``folder``; None when there is none that this program can read."""
+    try:
+        data = json.loads((folder / FILE_NAME).read_text("utf-8"))
+        if data.get("record") != RECORD_VERSION:
+            return None
+        data["models"] = {
+            name: from_json(ModelFile, entry) for name, entry in data["models"].items()
+        }
+        return from_json(Record, data)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write it so that it is there whole or not at all."""
+    scratch = folder / (FILE_NAME + ".new")
+    with scratch.open("w", encoding="utf-8", newline="\n") as file:
+        json.dump(to_json(record), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(folder / FILE_NAME)
+
+
+def env_python(folder: Path) -> Path:
+    """The interpreter of the pack's environment in ``folder``."""
+    if sys.platform == "win32":
+        return folder / "env" / "Scripts" / "python.exe"
+    return folder / "env" / "bin" / "python"
+
+
+def identity(version: str, lock_sha256: str, models: Mapping[str, ModelFile]) -> str:
+    """Return "<version>+<locks>" or "<version>+<locks>+<weights>"."""
+    words = [version, lock_sha256[:12]]
+    if models:
+        listed = "".join(f"{name} {models[name].sha256}\n" for name in sorted(models))
+        words.append(hashlib.sha256(listed.encode()).hexdigest()[:12])
+    return "+".join(word for word in words if word)
+
+
+def measure_models(folder: Path) -> dict[str, ModelFile]:
+    """Return every file under ``folder`` with its size and sha256."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            name = path.relative_to(folder).as_posix()
+            found[name] = ModelFile(path.stat().st_size, digest)
+    return found
+
+
+def tree_bytes(folder: Path) -> int:
+    """Sum of file sizes under ``folder``; links are not followed, hard links counted once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                stat = (Path(root) / name).lstat()
+                if (stat.st_dev, stat.st_ino) not in seen or stat.st_nlink == 1:
+                    seen.add((stat.st_dev, stat.st_ino))
+                    total += stat.st_size
+    return total
+
+
+# --- the folders of one pack, beside each other so that changes are renames ---------------------
+
+
+def aside(home: Home, kind: str, name: str) -> Path:
+    """A new path "<packs>/.<kind>-<name>-<random>"; kinds: "new" (being built), "old" (being
+    replaced; put back if nothing took its place), "gone" (being removed)."""
+    return home.packs / f".{kind}-{name}-{secrets.token_hex(_RANDOM_CHARS // 2)}"
+
+
+def asides(home: Home, kind: str, name: str) -> Iterator[Path]:
+    """What an earlier process left."""
+    pattern = f".{kind}-{name}-" + "[0-9a-f]" * _RANDOM_CHARS
+    yield from sorted(home.packs.glob(pattern))
+
+
+def swap(home: Home, name: str, new: Path) -> None:
+    """Put ``new`` in the pack's place; on OSError the old one is there again.
+
+    Killed at any moment, the old one is there, or is put back by :func:`recover`.
+    """
+    place, old = home.pack(name), aside(home, "old", name)
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(home: Home, name: str) -> None:
+    """Finish or undo what a killed process left. Call it with the pack's lock held."""
+    place = home.pack(name)
+    for old in asides(home, "old", name):
+        if not place.exists() and read_record(old) is not None:
+            old.rename(place)
+    for kind in ("old", "new", "gone"):
+        for left in asides(home, kind, name):
+            shutil.rmtree(left, ignore_errors=True)

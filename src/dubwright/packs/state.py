@@ -1,0 +1,139 @@
+"""Which state a pack is in, found out without starting anything."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dubwright.home import Home
+from dubwright.packs.manifest import Manifest
+from dubwright.packs.record import Record, asides, env_python, read_record
+from dubwright.packs.wheels import Target, read_lock
+
+PackState = Literal["builtin", "available", "installed", "broken", "unavailable"]
+READY: frozenset[PackState] = frozenset({"builtin", "installed"})
+
+
+@dataclass(frozen=True)
+class PackStatus:
+    """One pack as it is now. ``why`` says what is wrong or worth knowing, else it is empty."""
+
+    manifest: Manifest
+    state: PackState
+    version: str
+    disk_bytes: int = 0
+    record: Record | None = None
+    why: str = ""
+    outdated: bool = False
+    """Installed from other locks than this program ships; an install renews it."""
+
+    @property
+    def name(self) -> str:
+        return self.manifest.id
+
+
+def pack_status(home: Home, manifest: Manifest) -> PackStatus:
+    """Return the pack's state."""
+    if manifest.requires_program:
+        return _by_program(manifest)
+    if not manifest.installable:
+        return PackStatus(manifest, "builtin", manifest.version)
+    record = _record(home, manifest.id)
+    if record is None:
+        if not fits_here(manifest):
+            why = f"there are no files for {sys.platform} on this kind of processor"
+            return PackStatus(manifest, "unavailable", manifest.version, why=why)
+        return PackStatus(manifest, "available", manifest.version)
+    why = _damage(home.pack(manifest.id), manifest, record)
+    outdated = record.lock_sha256 not in lock_hashes(manifest)
+    if why:
+        return PackStatus(
+            manifest, "broken", record.identity, record.disk_bytes, record, why, outdated
+        )
+    note = "an update is available: install it again" if outdated else ""
+    return PackStatus(
+        manifest, "installed", record.identity, record.disk_bytes, record, note, outdated
+    )
+
+
+def _by_program(manifest: Manifest) -> PackStatus:
+    if shutil.which(manifest.requires_program) is not None:
+        return PackStatus(manifest, "installed", manifest.version)
+    why = f"the program {manifest.requires_program} is not on PATH"
+    return PackStatus(manifest, "unavailable", manifest.version, why=why)
+
+
+def _record(home: Home, name: str) -> Record | None:
+    """The record; also of an old one that a killed update has moved aside but not replaced."""
+    record = read_record(home.pack(name))
+    if record is None and not home.pack(name).exists() and any(asides(home, "old", name)):
+        from dubwright.packs.install import put_back  # rare; needs the lock
+
+        put_back(home, name)
+        record = read_record(home.pack(name))
+    return record
+
+
+def _damage(folder: Path, manifest: Manifest, record: Record) -> str:
+    """Say what is wrong with an installed pack, as far as looking at the files tells."""
+    if record.version != manifest.version:
+        return f"it was installed by another version of this program ({record.version}, now {manifest.version})"
+    if manifest.env == "own" and not env_python(folder).exists():
+        gone = f" {record.python}" if record.python else ""
+        return f"its Python{gone} is gone"
+    for name, expected in record.models.items():
+        try:
+            size = (folder / "models" / name).stat().st_size
+        except OSError:
+            return f"models/{name} is missing"
+        if size != expected.size_bytes:
+            return f"models/{name} has {size} bytes instead of {expected.size_bytes}"
+    return ""
+
+
+def lock_hash(lock_sha256: str, downloads: tuple[str, ...]) -> str:
+    """One hash for the lock of the environment (or "") and those of the downloads."""
+    return hashlib.sha256(" ".join((lock_sha256, *downloads)).encode()).hexdigest()
+
+
+def lock_hashes(manifest: Manifest) -> frozenset[str]:
+    """What :func:`lock_hash` can be for the locks that this program ships."""
+    downloads = tuple(_file_hash(manifest.folder / one.file) for one in manifest.downloads)
+    locks = [_file_hash(manifest.folder / one.file) for one in manifest.locks] or [""]
+    return frozenset(lock_hash(one, downloads) for one in locks)
+
+
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def fits_here(manifest: Manifest) -> bool:
+    """True when some lock has files for this platform, with whichever of its Pythons."""
+    return not manifest.locks or estimate(manifest) is not None
+
+
+def estimate(manifest: Manifest) -> tuple[int, int] | None:
+    """Return (download bytes, unpacked bytes) for this platform without looking for Pythons.
+
+    The running Python where it fits, else the first that a lock names; None where nothing fits.
+    """
+    here = Target.here()
+    running = f"{here.python[0]}.{here.python[1]}"
+    files = [
+        wheel
+        for one in manifest.downloads
+        for wheel in read_lock(manifest.folder / one.file).choose(here) or ()
+    ]
+    chosen = None
+    for entry in manifest.locks:
+        lock = read_lock(manifest.folder / entry.file)
+        for version in sorted(entry.python, key=lambda version: version != running):
+            chosen = chosen or lock.choose(here.with_python(version))
+    if manifest.locks and chosen is None:
+        return None
+    files += chosen or ()
+    return sum(one.size_bytes for one in files), sum(one.unpacked_bytes for one in files)
