@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dubwright.home import Home
+from dubwright.jobs import engine, schema
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import JobRequest
 from dubwright_kit import Problem
@@ -52,14 +53,14 @@ def test_many_threads_and_connections_that_submit_the_same_get_one_job(home: Hom
     barrier = threading.Barrier(8)
 
     def submit(_: int) -> str:
-        with Jobs(home) as engine:
+        with Jobs(home) as opened:
             barrier.wait()
-            return engine.submit(JobRequest("work", "i", {"x": 1})).id
+            return opened.submit(JobRequest("work", "i", {"x": 1})).id
 
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(submit, range(8)))
-    with Jobs(home) as engine:
-        assert [job.id for job in engine.jobs()] == list(ids)
+    with Jobs(home) as opened:
+        assert [job.id for job in opened.jobs()] == list(ids)
 
 
 def test_options_that_are_not_json_are_refused_before_anything_is_written(jobs: Jobs) -> None:
@@ -117,7 +118,10 @@ def test_retry_finds_the_open_job_that_asks_for_the_same(jobs: Jobs) -> None:
     assert jobs.job(first.id).state == "cancelled"
 
 
-def test_following_an_open_job_without_a_worker_ends_with_what_to_do(jobs: Jobs) -> None:
+def test_following_an_open_job_without_a_worker_ends_with_what_to_do(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "WORKER_GRACE_S", 0.5)
     job = jobs.submit(JobRequest("work"))
     seen = []
     with pytest.raises(Problem) as caught:
@@ -143,12 +147,40 @@ def test_the_tables_are_made_once_by_whoever_comes_first(home: Home) -> None:
     barrier = threading.Barrier(6)
 
     def look(_: int) -> int:
-        with Jobs(home) as engine:
+        with Jobs(home) as opened:
             barrier.wait()
-            return len(engine.jobs())
+            return len(opened.jobs())
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(look, range(6))) == [0] * 6
     with sqlite3.connect(home.database) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("SELECT count(*) FROM job_schema").fetchone() == (1,)
+
+
+def test_a_damaged_or_unusable_database_is_a_problem_with_a_way_on(home: Home) -> None:
+    home.database.write_bytes(b"this is no database" * 100)
+    with pytest.raises(Problem) as damaged, Jobs(home) as opened:
+        opened.jobs()
+    assert damaged.value.code == "jobs-damaged"
+    home.database.unlink()
+    home.database.mkdir()
+    with pytest.raises(Problem) as unusable, Jobs(home) as opened:
+        opened.submit(JobRequest("work"))
+    assert unusable.value.code == "jobs-unusable"
+    assert str(home.database) in unusable.value.message
+
+
+def test_a_writer_that_keeps_the_file_is_waited_for_and_then_named(
+    home: Home, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.submit(JobRequest("work"))
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.1)
+    with sqlite3.connect(home.database, isolation_level=None) as holder, Jobs(home) as other:
+        holder.execute("BEGIN IMMEDIATE")
+        assert len(other.jobs()) == 1  # readers are not kept waiting
+        with pytest.raises(Problem) as caught:
+            other.submit(JobRequest("other"))
+        holder.execute("ROLLBACK")
+        assert caught.value.code == "jobs-busy"
+        assert other.submit(JobRequest("other")).state == "queued"

@@ -151,7 +151,9 @@ class Attempts:
         """Put a running job of this session back, to be continued by the next worker."""
         with self._database.write() as connection:
             row = rows.find(connection, job_id)
-            if row["session"] == self.session:
+            if row["session"] == self.session and row["cancel_at"] is not None:
+                rows.close(connection, row, "cancelled")
+            elif row["session"] == self.session:
                 _requeue(connection, row, "the worker stopped; the job goes on when one runs")
                 connection.execute(
                     "UPDATE job_attempt SET dispatch = dispatch + 1, strikes = 0"

@@ -109,10 +109,15 @@ class RunningJob:
             self.log.warning("progress could not be written: %s", error)
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Lose the line: logging would print a traceback over the progress bars."""
+
+
 def _open_log(job: Job, path: str) -> logging.Logger:
     # Not from logging.getLogger: that keeps every logger for ever, and a job's log is its own.
     log = logging.Logger(f"dubwright.job.{job.id}", logging.DEBUG)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     return log

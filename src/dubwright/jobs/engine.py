@@ -8,8 +8,10 @@ the second and a half that importing DBOS takes.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +23,7 @@ from . import rows
 from .lock import is_held
 from .model import CLOSED, Job, JobEvent, JobRequest, State
 from .schema import Database
+from .trouble import database_problem
 
 FOLLOW_INTERVAL_S = 0.1
 WORKER_GRACE_S = 3.0
@@ -32,7 +35,11 @@ class Jobs:
     """The :class:`~dubwright.jobs.model.JobEngine` of one home. Thread safe."""
 
     def __init__(self, home: Home) -> None:
-        """Opens nothing yet. Any method may raise Problem ``home-too-new``."""
+        """Opens nothing yet.
+
+        Any method may raise Problem ``home-too-new``, ``jobs-busy``, ``jobs-damaged``,
+        ``jobs-unusable`` or ``disk-full``.
+        """
         self._home = home
         self._database = Database(home)
 
@@ -53,12 +60,12 @@ class Jobs:
 
     def submit(self, request: JobRequest) -> Job:
         """Enqueue, or return the open job that asks for the same (type, item and options)."""
-        with self._database.write() as connection:
+        with self._writing() as connection:
             return rows.to_job(rows.find(connection, rows.insert(connection, request)))
 
     def job(self, job_id: str) -> Job:
         """Return the job with this id or unique beginning. Raises Problem ``job-not-found``."""
-        with self._database.read() as connection:
+        with self._reading() as connection:
             return rows.to_job(rows.find(connection, job_id))
 
     def jobs(
@@ -77,7 +84,7 @@ class Jobs:
             conditions.append("id IN (SELECT child_id FROM job_link WHERE parent_id = ?)")
             values.append(parent_id)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        with self._database.read() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 f"SELECT * FROM job{where} ORDER BY created_at DESC, rowid DESC",  # noqa: S608 - fixed conditions
                 values,
@@ -89,7 +96,7 @@ class Jobs:
     ) -> list[JobEvent]:
         """Return events in order, of the named jobs (exact ids) or of all, at most ``limit``."""
         named = f" AND job_id IN ({', '.join('?' * len(job_ids))})" if job_ids else ""
-        with self._database.read() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 f"SELECT * FROM job_event WHERE id > ?{named} ORDER BY id LIMIT ?",  # noqa: S608 - placeholders only
                 (after_id, *job_ids, -1 if limit is None else limit),
@@ -127,7 +134,7 @@ class Jobs:
 
         The worker passes the request on within 0.2 s. Nothing happens to a closed job.
         """
-        with self._database.write() as connection:
+        with self._writing() as connection:
             row = rows.find(connection, job_id)
             # Asked while we hold the write lock: a worker that starts now can claim nothing
             # before this transaction is through.
@@ -142,7 +149,7 @@ class Jobs:
         Returns another open job instead when that one asks for the same. Raises Problem
         ``job-not-retryable`` for a job that is open (also while it is stopping) or done.
         """
-        with self._database.write() as connection:
+        with self._writing() as connection:
             return rows.to_job(rows.find(connection, rows.retry(connection, job_id)))
 
     def log_path(self, job_id: str) -> Path:
@@ -153,9 +160,29 @@ class Jobs:
         """True while some process (this one included) is the worker of this home."""
         return is_held(self._home.worker_lock)
 
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._telling(), self._database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._telling(), self._database.write() as connection:
+            yield connection
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what the database cannot do into a Problem."""
+        try:
+            yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # ours to mend, not the user's
+        except sqlite3.DatabaseError as error:
+            raise database_problem(error, self._home.database) from error
+
     def _family_events(self, job_id: str, after_id: int) -> list[JobEvent]:
         # One statement, so that a child and its first event are seen together or not yet.
-        with self._database.read() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 "SELECT * FROM job_event WHERE id > ? AND (job_id = ? OR job_id IN"
                 " (SELECT child_id FROM job_link WHERE parent_id = ?)) ORDER BY id LIMIT ?",
@@ -164,7 +191,7 @@ class Jobs:
         return [rows.to_event(row) for row in found]
 
     def _before_attempt(self, job_id: str) -> int:
-        with self._database.read() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 "SELECT first_event_id FROM job_attempt WHERE job_id = ? ORDER BY number DESC",
                 (job_id,),

@@ -92,13 +92,13 @@ class Queues:
         """
         if busy == self._busy:
             return
-        self._busy = busy
         from dbos import DBOS
 
         for name in self._slots:
             queue = DBOS.retrieve_queue(name)
             if queue is not None:
                 queue.set_polling_interval_sec(BUSY_POLL_S if busy else IDLE_POLL_S)
+        self._busy = busy
 
     def enqueue(
         self, queue: Queue, workflow_id: str, job: tuple[str, int, int], *, ahead: bool

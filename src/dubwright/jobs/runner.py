@@ -18,6 +18,7 @@ from . import rows
 from .attempts import Attempts, Waiting
 from .context import RunningJob
 from .model import CLOSED, Job, JobType, State
+from .trouble import folder_problem
 
 CHILD_POLL_S = 0.1
 WRITE_RETRY_S = 1.0
@@ -54,7 +55,12 @@ class Runner:
             job = self._attempts.claim(Waiting(job_id, "", attempt, dispatch))
             if job is None:
                 return "not mine"
-            context = RunningJob(self._home, job, self._attempts)
+            try:
+                context = RunningJob(self._home, job, self._attempts)
+            except OSError as error:  # no folder, no log: fail with that instead of vanishing
+                problem = folder_problem(error, self._home.job(job_id))
+                self._attempts.finish(job_id, "failed", problem=problem)
+                return "failed"
             self._running[job_id] = context
         try:
             return self._close(context, self._outcome(context))

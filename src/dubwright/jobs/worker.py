@@ -21,6 +21,7 @@ from .schema import Database
 
 TICK_S = 0.1
 """How often new jobs and requests to stop are looked for."""
+TICK_AFTER_FAILURE_S = 1.0
 RECONCILE_S = 30.0
 CLOSE_TIMEOUT_S = 10.0
 """Guests are gone two seconds after they were asked; the rest is margin for a loaded machine."""
@@ -170,6 +171,7 @@ class Worker:
                     self._reconcile()
             except Exception:  # the next tick tries again; a worker without this loop would be deaf
                 self._log.exception("tick failed")
+                self._stopped.wait(TICK_AFTER_FAILURE_S)
 
     def _pass_on_cancels(self) -> None:
         wanted = set(self._attempts.cancel_requests())
