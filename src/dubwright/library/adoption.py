@@ -77,8 +77,9 @@ class Adoption:
         return found
 
     def rename(self, after_each: Callable[[], None]) -> None:
-        """Put everything in place. Raises the Problems of :func:`disk_problem`."""
+        """Put everything in place, under the write lock. Raises :func:`disk_problem`'s Problems."""
         try:
+            self._discard_leftovers()
             for scratch, final in self._moves:
                 final.parent.mkdir(parents=True, exist_ok=True)
                 if final.is_dir() or (scratch.is_dir() and final.exists()):
@@ -100,6 +101,9 @@ class Adoption:
         """Delete what was replaced. What resists is left for the next adoption of its place."""
         for aside, _ in self._aside:
             _delete(aside)
+
+    def _discard_leftovers(self) -> None:
+        """Delete what a killed adoption left beside these places; only under the write lock."""
         for _, final in self._moves:
             for left in final.parent.glob(f"{ASIDE_PREFIX}{_escaped(final.name)}-????????"):
                 _delete(left)

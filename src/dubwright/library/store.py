@@ -317,12 +317,11 @@ class Library:
         with adoption, self._database.write() as connection:
             forget_overwritten(connection, adoption.final_paths(), root)
             adoption.rename(lambda: step("renamed"))
-            artifact_id = put_artifact(connection, new, row_files, root)
+            artifact = put_artifact(connection, new, row_files, root)
             step("recorded")
         step("committed")
         adoption.discard_old()
-        row = self._database.read("SELECT * FROM artifact WHERE id = ?", (artifact_id,))[0]
-        return artifact_record(row, row_files)
+        return artifact
 
 
 def _no_step(name: str) -> None:

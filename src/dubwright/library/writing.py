@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from . import schema
-from .model import Segment, TrackKind
+from .model import Artifact, Segment, TrackKind
 from .rows import StoredFile, json_text, stored_path, track_digest, words_text
 
 
@@ -131,17 +132,16 @@ def forget_overwritten(connection: Connection, finals: Sequence[Path], root: Pat
 
 def put_artifact(
     connection: Connection, new: NewArtifact, files: Sequence[StoredFile], root: Path
-) -> int:
-    """Insert the artifact and its files; returns its number."""
+) -> Artifact:
+    """Insert the artifact and its files."""
     table = schema.artifact
-    values = {
-        **vars(new),
-        "info": json_text(new.info),
-        "size_bytes": sum(file.size_bytes for file in files),
-        "created_at": time.time(),
-    }
+    size_bytes = sum(file.size_bytes for file in files)
+    created_at = time.time()
+    values = {**vars(new), "info": json_text(new.info)}
     artifact_id: int = connection.execute(
-        insert(table).values(values).returning(table.c.id)
+        insert(table)
+        .values(values | {"size_bytes": size_bytes, "created_at": created_at})
+        .returning(table.c.id)
     ).scalar_one()
     rows = [
         {
@@ -154,4 +154,10 @@ def put_artifact(
         for position, file in enumerate(files)
     ]
     connection.execute(insert(schema.artifact_file), rows)
-    return artifact_id
+    return Artifact(
+        id=artifact_id,
+        **vars(new) | {"info": json.loads(values["info"])},
+        paths=tuple(file.path for file in files),
+        size_bytes=size_bytes,
+        created_at=created_at,
+    )
