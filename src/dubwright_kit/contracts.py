@@ -185,6 +185,8 @@ class SpokenLine:
     rate_hz: int
     note: str = ""
     """Something worth a warning, such as "nothing to speak"."""
+    word_starts_s: Tuple[float, ...] = ()
+    """From the WAV's start, one per whitespace token of the text; empty when the backend cannot tell."""
 
 
 @dataclass(frozen=True)

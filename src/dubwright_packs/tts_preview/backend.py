@@ -18,7 +18,7 @@ from dubwright_kit import NextAction, Problem, Report
 from dubwright_kit.contracts import SpeakAsk, SpeakDone, SpeakLine, SpokenLine
 
 from .espeak import FASTEST_WPM, NATURAL_WORDS_PER_MINUTE, SLOWEST_WPM, Espeak
-from .pcm import median_f0_hz, trim, write_wav
+from .pcm import median_f0_hz, sounding, write_wav
 
 UNSPEAKABLE_S = 0.1
 """Length of the silence written for a line in which there is nothing to say."""
@@ -40,6 +40,7 @@ _PITCH_CURVE: Tuple[Tuple[int, float], ...] = (
 _CALIBRATION_TEXT = "1 2 3 4 5 6 7 8 9 10."
 
 Key = Tuple[str, float]
+Utterance = Tuple["array[int]", Tuple[float, ...]]
 
 
 def run(ask: SpeakAsk, report: Report) -> SpeakDone:
@@ -59,50 +60,66 @@ def run(ask: SpeakAsk, report: Report) -> SpeakDone:
             report(count, len(ask.lines), "speaking")
             if not engine.select(line.voice):
                 raise _no_voice(line)
-            samples = _speak(engine, line, pitches)
+            samples, words = _speak(engine, line, pitches)
             note = "" if len(samples) else "nothing to speak"
             if not len(samples):
                 samples = array("h", bytes(2 * int(UNSPEAKABLE_S * engine.rate_hz)))
             write_wav(line.wav, samples, engine.rate_hz)
             seconds = len(samples) / engine.rate_hz
-            done.append(SpokenLine(line.index, line.wav, seconds, engine.rate_hz, note))
+            done.append(SpokenLine(line.index, line.wav, seconds, engine.rate_hz, note, words))
     report(len(ask.lines), len(ask.lines), "speaking")
     return SpeakDone(tuple(done))
 
 
-def _speak(engine: Espeak, line: SpeakLine, pitches: Dict[Key, int]) -> array[int]:
-    """The line's trimmed samples; empty when nothing sounds."""
+def _speak(engine: Espeak, line: SpeakLine, pitches: Dict[Key, int]) -> Utterance:
+    """The line's trimmed samples and word starts; empty when nothing sounds."""
     text = speakable(line.text)
     if not text:
-        return array("h")
+        return array("h"), ()
     pitch = 50
     if line.pitch is not None:
         key = (line.voice, line.pitch)
         if key not in pitches:
             pitches[key] = _pitch_parameter(engine, line.pitch)
         pitch = pitches[key]
-    natural = trim(engine.say(text, NATURAL_WORDS_PER_MINUTE, pitch), engine.rate_hz)
-    if not len(natural) or abs(line.rate - 1.0) < 1e-6:
+    natural = _say(engine, text, NATURAL_WORDS_PER_MINUTE, pitch)
+    if not len(natural[0]) or abs(line.rate - 1.0) < 1e-6:
         return natural
-    return _at_rate(engine, text, pitch, len(natural) / line.rate, line.rate)
+    return _at_rate(engine, text, pitch, len(natural[0]) / line.rate, line.rate)
 
 
-def _at_rate(engine: Espeak, text: str, pitch: int, target: float, rate: float) -> array[int]:
+def _say(engine: Espeak, text: str, words_per_minute: float, pitch: int) -> Utterance:
+    """One utterance, trimmed, with the start of each whitespace token of ``text`` in seconds."""
+    samples = engine.say(text, round(words_per_minute), pitch)
+    first, last = sounding(samples, engine.rate_hz)
+    starts: List[float] = []
+    position = 0
+    for token in text.split():
+        begin = text.index(token, position)
+        position = begin + len(token)
+        found = [at for char, at in engine.words if begin <= char < position]
+        before = starts[-1] if starts else 0.0
+        starts.append(max(before, (found[0] - first) / engine.rate_hz) if found else before)
+    return samples[first:last], tuple(starts)
+
+
+def _at_rate(engine: Espeak, text: str, pitch: int, target: float, rate: float) -> Utterance:
     """Speak so that the trimmed utterance has ``target`` samples.
 
     Words a minute are not quite proportional to speed (pauses shrink less), so the error is
     measured and corrected; an utterance costs milliseconds.
     """
     wpm = NATURAL_WORDS_PER_MINUTE * rate
-    best = array("h")
+    best: Utterance = (array("h"), ())
     for _ in range(4):
         wpm = min(FASTEST_WPM, max(SLOWEST_WPM, wpm))
-        samples = trim(engine.say(text, round(wpm), pitch), engine.rate_hz)
-        if not len(best) or abs(len(samples) - target) < abs(len(best) - target):
-            best = samples
-        if abs(len(samples) / target - 1) < 0.01:
+        spoken = _say(engine, text, wpm, pitch)
+        length = len(spoken[0])
+        if not len(best[0]) or abs(length - target) < abs(len(best[0]) - target):
+            best = spoken
+        if abs(length / target - 1) < 0.01:
             break
-        wpm *= len(samples) / target
+        wpm *= length / target
     return best
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from array import array
-from typing import Any, List
+from typing import Any, List, Tuple
 
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
@@ -24,8 +24,26 @@ NATURAL_WORDS_PER_MINUTE = 175
 SLOWEST_WPM, FASTEST_WPM = 80, 450
 """The range in which espeak-ng's speed is proportional (below 80 it refuses)."""
 
+_END_OF_LIST, _WORD = 0, 1
+
+
+class _Event(ctypes.Structure):
+    """``espeak_EVENT``: only the fields up to ``sample`` are read; the rest keeps its size right."""
+
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    ]
+
+
 _Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 
 
@@ -44,6 +62,8 @@ class Espeak:
             "mbcs" if sys.platform == "win32" else sys.getfilesystemencoding()
         )
         self._blocks: List[bytes] = []
+        self.words: List[Tuple[int, int]] = []
+        """Of the last utterance: (character in the text, from 0; sample) where each word starts."""
         self._callback = _Callback(self._collect)  # kept: ctypes does not hold it for the library
         self.rate_hz = 0
 
@@ -84,6 +104,7 @@ class Espeak:
         """
         lib = self._library
         self._blocks = []
+        self.words = []
         lib.espeak_SetParameter(_RATE, int(words_per_minute), 0)
         lib.espeak_SetParameter(_PITCH, int(pitch), 0)
         data = text.encode("utf-8", "ignore") + b"\0"
@@ -93,7 +114,12 @@ class Espeak:
         samples.frombytes(b"".join(self._blocks))
         return samples
 
-    def _collect(self, samples: Any, count: int, _events: Any) -> int:
+    def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._blocks.append(ctypes.string_at(samples, count * 2))
+        number = 0
+        while events and events[number].type != _END_OF_LIST:
+            if events[number].type == _WORD:
+                self.words.append((events[number].text_position - 1, events[number].sample))
+            number += 1
         return 0

@@ -6,7 +6,7 @@ import operator
 import sys
 import wave
 from array import array
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 KEEP_S = 0.005
 """Silence left at each end by :func:`trim`, so that a consonant's onset is not cut."""
@@ -19,9 +19,15 @@ def trim(samples: array[int], rate_hz: int) -> array[int]:
 
     Empty when nothing sounds.
     """
+    start, end = sounding(samples, rate_hz)
+    return samples[start:end]
+
+
+def sounding(samples: array[int], rate_hz: int) -> Tuple[int, int]:
+    """Where :func:`trim` cuts: first sample kept and the one after the last; (0, 0) when silent."""
     peak = max(map(abs, samples), default=0)
     if peak < 2:
-        return array("h")
+        return 0, 0
     floor = max(1.0, peak * 10 ** (_SILENT_DB / 20))
     block = max(1, int(_BLOCK_S * rate_hz))
 
@@ -33,7 +39,7 @@ def trim(samples: array[int], rate_hz: int) -> array[int]:
     first = next(start for start in starts if sounds(start))
     last = next(start for start in reversed(starts) if sounds(start)) + block
     keep = int(KEEP_S * rate_hz)
-    return samples[max(0, first - keep) : min(len(samples), last + keep)]
+    return max(0, first - keep), min(len(samples), last + keep)
 
 
 def median_f0_hz(samples: array[int], rate_hz: int) -> Optional[float]:
