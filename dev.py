@@ -55,7 +55,9 @@ def find_uv():
                 return str(candidate)
     say("uv could not be installed: this python has neither a working venv nor pip.")
     if sys.platform.startswith("linux"):
-        say("This helps:  sudo apt-get install -y python3-venv   (Fedora: sudo dnf install python3-pip)")
+        say(
+            "This helps:  sudo apt-get install -y python3-venv   (Fedora: sudo dnf install python3-pip)"
+        )
     else:
         say("This helps:  " + sys.executable + " -m ensurepip --upgrade")
     sys.exit(1)
@@ -76,7 +78,20 @@ def by_venv():
     if run([sys.executable, "-m", "venv", "--clear", str(TOOLS)]) != 0:
         return False
     pip = [str(TOOLS / SCRIPTS / ("python" + SUFFIX)), "-m", "pip"]
-    return run([*pip, "install", "-q", "--disable-pip-version-check", "--require-hashes", "-r", str(UV_LOCK)]) == 0
+    return (
+        run(
+            [
+                *pip,
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "-r",
+                str(UV_LOCK),
+            ]
+        )
+        == 0
+    )
 
 
 def by_pip():
@@ -96,9 +111,14 @@ def interpreter(uv):
         return wanted
     if SUPPORTED[0] <= sys.version_info[:2] < SUPPORTED[1]:
         return str(getattr(sys, "_base_executable", None) or sys.executable)
-    say("python %d.%d is not supported (3.11 to 3.14 are); looking for another" % sys.version_info[:2])
+    say(
+        "python %d.%d is not supported (3.11 to 3.14 are); looking for another"
+        % sys.version_info[:2]
+    )
     spec = ">=%d.%d,<%d.%d" % (SUPPORTED[0] + SUPPORTED[1])
-    found = subprocess.run([uv, "python", "find", "--no-project", spec], capture_output=True, check=False)
+    found = subprocess.run(
+        [uv, "python", "find", "--no-project", spec], capture_output=True, check=False
+    )
     if found.returncode == 0:
         return found.stdout.decode().strip()
     say("none found; asking uv for Python 3.12 (about 30 MB)")
@@ -112,7 +132,12 @@ def setup():
     python = interpreter(uv)
     lock = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
     stamp = lock + " " + python + " " + str(ROOT)
-    if venv_python().exists() and STAMP.exists() and STAMP.read_text() == stamp and works([str(venv_python()), "-c", "import dubwright"]):
+    if (
+        venv_python().exists()
+        and STAMP.exists()
+        and STAMP.read_text() == stamp
+        and works([str(venv_python()), "-c", "import dubwright"])
+    ):
         return uv
     say("setting up .venv with " + python)
     target = ["-p", str(venv_python())]
@@ -126,7 +151,9 @@ def setup():
         code = run(step)
         if code != 0 and "compileall" not in step:  # byte code is a comfort, not a need
             say("failed: " + " ".join(step))
-            say("The message above names the cause. Without network nothing can be set up; behind a proxy set HTTPS_PROXY.")
+            say(
+                "The message above names the cause. Without network nothing can be set up; behind a proxy set HTTPS_PROXY."
+            )
             sys.exit(code)
     STAMP.write_text(stamp)
     return uv
@@ -157,7 +184,12 @@ def main(argv):
         home = env.setdefault("DUBWRIGHT_HOME", str(ROOT / "demo" / "home"))
         say("data folder of the demo: " + home)
         return run([python, "-m", "dubwright.cli.main", "demo", *rest], env=env)
-    scripts = {"test": ["tools/check.py"], "test-slow": ["tools/check.py", "--slow"], "lint": ["tools/check.py", "--lint"], "lock": ["tools/lock.py"]}
+    scripts = {
+        "test": ["tools/check.py"],
+        "test-slow": ["tools/check.py", "--slow"],
+        "lint": ["tools/check.py", "--lint"],
+        "lock": ["tools/lock.py"],
+    }
     return run([python, *[str(ROOT / scripts[target][0])], *scripts[target][1:], *rest], env=env)
 
 

@@ -47,10 +47,19 @@ def walk(command: Any, path: list[str]) -> list[tuple[list[str], Any]]:
 def section(path: list[str], command: Any) -> str:
     """One command: usage, help, arguments and options."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.opts[0] not in COMMON]
+    options = [
+        p for p in command.params if p.param_type_name == "option" and p.opts[0] not in COMMON
+    ]
     words = [*path, *(name_of(one) for one in arguments)]
     words += [f"{one.opts[0]}{'' if one.is_flag else ' VALUE'}" for one in options if one.required]
-    lines = [f"## {' '.join(path)}", "", f"    {' '.join(words)}", "", (command.help or "").strip(), ""]
+    lines = [
+        f"## {' '.join(path)}",
+        "",
+        f"    {' '.join(words)}",
+        "",
+        (command.help or "").strip(),
+        "",
+    ]
     lines += [f"- `{name_of(one)}` {one.help or ''}".rstrip() for one in arguments]
     for one in options:
         lines.append(f"- `{', '.join([*one.opts, *one.secondary_opts])}` {one.help or ''}".rstrip())
@@ -67,5 +76,9 @@ def name_of(argument: Any) -> str:
 if __name__ == "__main__":
     text = render()
     if "--check" in sys.argv:
-        sys.exit(0 if PAGE.exists() and PAGE.read_text("utf-8") == text else "docs/commands.md is behind: run tools/docs.py")
+        sys.exit(
+            0
+            if PAGE.exists() and PAGE.read_text("utf-8") == text
+            else "docs/commands.md is behind: run tools/docs.py"
+        )
     PAGE.write_text(text, "utf-8")

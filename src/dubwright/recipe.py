@@ -40,7 +40,12 @@ DUB: tuple[Step, ...] = (
     Step("translate_v1", ("translate",), ("to", "from", "translation", "translator"), 2),
     Step("tts_preview_pyttsx3_v1", ("speak", "fit"), ("to", "voice"), 18),
     Step("mix_dub_preview_v1", ("mix",), ("separator", "to"), 15),
-    Step("mux_dub_preview_v1", ("mux", "deliver"), ("to", "subtitles", "keep_original_track", "out"), 10),
+    Step(
+        "mux_dub_preview_v1",
+        ("mux", "deliver"),
+        ("to", "subtitles", "keep_original_track", "out"),
+        10,
+    ),
 )
 """ingest separate transcribe diarize translate speak fit mix mux (deliver = copies for the user)."""
 

@@ -130,7 +130,7 @@ class Studio:
 
         item = self.library.item(item_id)
         for state in ("queued", "running"):
-            for job in self.job_engine.jobs(state=state, item_id=item.id):  # type: ignore[arg-type]  # a literal of the tuple above
+            for job in self.job_engine.jobs(state=state, item_id=item.id):
                 raise Problem(
                     "item-busy",
                     f"Job {job.id} ({job.type}) is working on {item.title}.",
