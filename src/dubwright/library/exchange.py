@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from dubwright_kit import NextAction, Problem
 
 from .languages import name, normalise
 from .model import Segment, Track, TrackKind
-from .speakers import speakers_by_time
+from .speakers import Spoken, speakers_by_time
 from .store import Library
 from .subtitles import FORMS, read_transcript, render
 
@@ -38,47 +39,47 @@ def import_track(library: Library, item_id: str, path: Path, language: str) -> T
     item = library.item(item_id)
     code = normalise(language)
     transcript = read_transcript(path)
-    _check_language(transcript.language, code, path, item.id)
+    stated = other_language(transcript.language, code)
+    if stated is not None:  # more likely a slip than a wish
+        raise Problem(
+            "language-differs",
+            f"{path} says that it is in {name(stated)}, not in {name(code)}.",
+            NextAction(
+                "import it in its own language",
+                "track import",
+                {"_": [item.id, str(path)], "language": stated},
+            ),
+        )
     source = library.newest_track(item.id, "source")
     kind: TrackKind = "source" if source is None or source.language == code else "translation"
     lines: tuple[Segment, ...] = transcript.lines
     if source is not None:
         lines = with_speakers(lines, library.segments(source.id))
+    parent = library.newest_track(item.id, kind, code) or source
     return library.add_track(
         item.id,
         kind,
         code,
         lines,
         origin="imported",
-        parent_id=None if source is None else source.id,
+        parent_id=None if parent is None else parent.id,
         note="; ".join((path.name, *transcript.notes)),
     )
 
 
-def with_speakers(lines: tuple[Segment, ...], spoken: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """Return the lines, each without a speaker given the one of the source lines at its time."""
-    found = speakers_by_time(lines, spoken)
+def with_speakers(lines: Sequence[Segment], heard: Sequence[Spoken]) -> tuple[Segment, ...]:
+    """Return the lines, each without a speaker given the one who is heard at its time."""
+    found = speakers_by_time(lines, heard)
     return tuple(
         line if line.speaker else replace(line, speaker=speaker)
         for line, speaker in zip(lines, found, strict=True)
     )
 
 
-def _check_language(stated: str, code: str, path: Path, item_id: str) -> None:
-    """A transcript json says its language; a contradiction is more likely a slip than a wish."""
-    if not stated:
-        return
+def other_language(stated: str, expected: str) -> str | None:
+    """Return what a file says about its language when that is known and is not ``expected``."""
     try:
         written = normalise(stated)
     except Problem:
-        return  # some other program's name for it
-    if written != code:
-        raise Problem(
-            "language-differs",
-            f"{path} says that it is in {name(written)}, not in {name(code)}.",
-            NextAction(
-                "import it in its own language",
-                "track import",
-                {"_": [item_id, str(path)], "language": written},
-            ),
-        )
+        return None  # nothing stated, or another program's name for it
+    return written if written != expected else None

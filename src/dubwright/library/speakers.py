@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,9 @@ SLIVER_S = 0.4
 """A run of another speaker shorter than this is a diarizer's border error, not a reply."""
 
 
-class _Timed(Protocol):
+class Timed(Protocol):
+    """Anything with a start and an end: a segment, a turn, a word."""
+
     @property
     def start_s(self) -> float: ...
 
@@ -24,22 +27,24 @@ class _Timed(Protocol):
     def end_s(self) -> float: ...
 
 
-class _Spoken(_Timed, Protocol):
+class Spoken(Timed, Protocol):
+    """Something with a time that somebody may be known to speak."""
+
     @property
     def speaker(self) -> str | None: ...
 
 
-def overlap_s(one: _Timed, other: _Timed) -> float:
+def overlap_s(one: Timed, other: Timed) -> float:
     """Return how long both last together, 0 when they do not meet."""
     return max(0.0, min(one.end_s, other.end_s) - max(one.start_s, other.start_s))
 
 
-def distance_s(one: _Timed, other: _Timed) -> float:
+def distance_s(one: Timed, other: Timed) -> float:
     """Return the silence between them, 0 when they meet."""
     return max(0.0, one.start_s - other.end_s, other.start_s - one.end_s)
 
 
-def speaker_at(moment: _Timed, turns: Sequence[_Spoken]) -> str | None:
+def speaker_at(moment: Timed, turns: Sequence[Spoken]) -> str | None:
     """Return who speaks most during ``moment``, else who speaks nearest to it; None without turns."""
     shares: dict[str, float] = {}
     for turn in turns:
@@ -52,14 +57,22 @@ def speaker_at(moment: _Timed, turns: Sequence[_Spoken]) -> str | None:
     return min(named, key=lambda turn: distance_s(moment, turn)).speaker if named else None
 
 
-def speakers_by_time(lines: Sequence[_Timed], turns: Sequence[_Spoken]) -> tuple[str | None, ...]:
+def turns_in(diarization: str) -> tuple[Turn, ...]:
+    """Return the turns of the text of a ``diarization.json``."""
+    return tuple(
+        Turn(float(turn["start_s"]), float(turn["end_s"]), str(turn["speaker"]))
+        for turn in json.loads(diarization)["turns"]
+    )
+
+
+def speakers_by_time(lines: Sequence[Timed], turns: Sequence[Spoken]) -> tuple[str | None, ...]:
     """Return one speaker for each line (see :func:`speaker_at`)."""
     return tuple(speaker_at(line, near) for line, near in _with_near(lines, turns))
 
 
 def _with_near(
-    lines: Sequence[_Timed], turns: Sequence[_Spoken]
-) -> Iterable[tuple[_Timed, Sequence[_Spoken]]]:
+    lines: Sequence[Timed], turns: Sequence[Spoken]
+) -> Iterable[tuple[Timed, Sequence[Spoken]]]:
     """Pair each line with the turns that matter for it, without looking at all for every line."""
     ordered = sorted(turns, key=lambda turn: turn.start_s)
     longest_s = max((turn.end_s - turn.start_s for turn in ordered), default=0.0)
@@ -131,7 +144,7 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _runs(words: Sequence[Word], turns: Sequence[_Spoken]) -> list[_Run]:
+def _runs(words: Sequence[Word], turns: Sequence[Spoken]) -> list[_Run]:
     runs: list[_Run] = []
     for word in words:
         speaker = speaker_at(word, turns)
