@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from dubwright.home import Home
 from dubwright.packs.call import GuestBug, Wall
 from dubwright.packs.diagnose import again, install_problem
+from dubwright.packs.guest import GuestFolders
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.plan import PackPlan
 from dubwright.packs.process import kill_tree
@@ -168,20 +168,24 @@ class Build:
             raise ValueError(f"prepare of {self._manifest.id} wrote no file to {spec.models}")
 
     def _check(self, wall: Wall, spec: GuestSpec) -> None:
-        """The modules import and, where the pack has one, the canary ask is answered."""
+        """What must import does and, where the pack has one, the canary ask is answered."""
         self._steps.enter("check")
         self._say("checking")
-        modules = self._manifest.canary.get("imports", ())
-        if modules:
-            self._import(spec.python, modules)
+        if self._manifest.env == "own":
+            self._import(spec)
         ask = self._manifest.canary.get("ask")
         if ask is not None:
             self._canary(wall, spec, ask)
 
-    def _import(self, python: Path, modules: Sequence[str]) -> None:
-        code = "; ".join(f"import {module}" for module in modules)
+    def _import(self, spec: GuestSpec) -> None:
+        """The pack's modules and its backend import in the new environment."""
+        modules = [
+            *self._manifest.canary.get("imports", ()),
+            f"dubwright_packs.{spec.folder.name}.backend",
+        ]
+        lines = ("import sys", "sys.path.insert(0, sys.argv[1])", *(f"import {m}" for m in modules))
         popen = subprocess.Popen(
-            [str(python), "-I", "-c", code],
+            [spec.python, "-I", "-c", "\n".join(lines), GuestFolders(self._home).folder(spec)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -217,7 +221,6 @@ class Build:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _useless(self, detail: str) -> Problem:
-        self._say(detail)
         return Problem(
             "pack-check-failed",
             f"{self._manifest.id} was built but does not work, so it was not put in place.",

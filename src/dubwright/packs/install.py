@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
+from dubwright.packs.diagnose import again
 from dubwright.packs.index import uv_environment
 from dubwright.packs.interpreter import Interpreters, find_uv
 from dubwright.packs.manifest import Manifest, load_manifests
@@ -90,7 +91,7 @@ def _build_and_swap(home: Home, manifest: Manifest, steps: Steps, log: TextIO) -
     from dubwright.packs.uv import Uv
 
     steps.enter("python")
-    uv = Uv(find_uv(home), uv_environment(), log)
+    uv = Uv(_uv(home, manifest.id), uv_environment(), log)
     plan = plan_one(home, manifest, Interpreters(uv.program))
     steps.expect(plan.download_bytes, plan.unpacked_bytes)
     for line in (f"{manifest.id} {manifest.version}, {uv.program} {uv.version()}", *plan.steps):
@@ -106,6 +107,16 @@ def _build_and_swap(home: Home, manifest: Manifest, steps: Steps, log: TextIO) -
     finally:
         shutil.rmtree(new, ignore_errors=True)
     log.write(f"ready: {record.identity}, {record.disk_bytes:,} B, {record.wall_s:.1f} s\n")
+
+
+def _uv(home: Home, name: str) -> Path:
+    try:
+        return find_uv(home)
+    except Problem as problem:
+        label = problem.next_action.label if problem.next_action else "install uv"
+        raise Problem(
+            problem.code, problem.message, again(name, label), problem.detail
+        ) from problem
 
 
 def remove(home: Home, name: str, manifests: Mapping[str, Manifest] | None = None) -> int:
@@ -203,9 +214,7 @@ def _check_room(home: Home, plan: PackPlan, uv: Uv) -> None:
                 "pack-disk-full",
                 f"{plan.name} needs {(needed + _RESERVE_BYTES) / 1e6:,.0f} MB in {place}, "
                 f"where {free / 1e6:,.0f} MB are free.",
-                NextAction(
-                    "free disk space, then install again", "packs install", {"_": [plan.name]}
-                ),
+                again(plan.name, "free disk space, then install again"),
             )
 
 
@@ -225,16 +234,14 @@ def _os_errors(home: Home, name: str) -> Iterator[None]:
             raise Problem(
                 "pack-disk-full",
                 f"{name} could not be installed: the disk with {home.packs} is full.",
-                NextAction("free disk space, then install again", "packs install", {"_": [name]}),
+                again(name, "free disk space, then install again"),
                 str(error),
             ) from error
         if isinstance(error, PermissionError) and home.pack(name).exists():
             raise Problem(
                 "pack-in-use",
                 f"{name} is in use or protected, so its folder {home.pack(name)} could not be replaced.",
-                NextAction(
-                    "stop the jobs that use it, then install again", "packs install", {"_": [name]}
-                ),
+                again(name, "stop the jobs that use it, then install again"),
                 str(error),
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -246,9 +253,5 @@ def _not_writable(home: Home, name: str, error: OSError) -> Problem:
     return Problem(
         "pack-not-writable",
         f"{name} cannot be installed: {home.packs} cannot be written ({error.strerror or error}).",
-        NextAction(
-            "make it writable or choose another data folder, then install",
-            "packs install",
-            {"_": [name]},
-        ),
+        again(name, "make it writable or choose another data folder, then install"),
     )

@@ -43,7 +43,7 @@ def find_uv(home: Home) -> Path:
             raise Problem(
                 "uv-missing",
                 f"{UV_VARIABLE} names {home.uv_program}, which is not a program that can be run.",
-                NextAction(f"correct or unset {UV_VARIABLE}, then look again", "diagnostics"),
+                NextAction(f"correct or unset {UV_VARIABLE}, then go on", "diagnostics"),
             )
         return Path(chosen).absolute()
     for candidate in _uv_candidates():
@@ -54,7 +54,7 @@ def find_uv(home: Home) -> Path:
         "Packs are installed by the program uv, which was found neither beside this Python "
         f"({sys.executable}) nor on PATH.",
         NextAction(
-            f"install it with: {sys.executable} -m pip install uv (or set {UV_VARIABLE}), then look again",
+            f"install it with: {sys.executable} -m pip install uv (or set {UV_VARIABLE}), then go on",
             "diagnostics",
         ),
     )

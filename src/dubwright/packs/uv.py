@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from dubwright.packs import tether
 from dubwright.packs.process import kill_tree
 
 _TICK_S = 0.25
@@ -70,11 +72,13 @@ class Uv:
         command = [str(self.program), *(str(argument) for argument in arguments)]
         self._log.write("$ " + " ".join(command) + "\n")
         self._log.flush()
+        if sys.platform != "win32":
+            command = [sys.executable, "-I", tether.__file__, *command]
         popen = subprocess.Popen(
             command,
             cwd=cwd,
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end is what ends uv when this process is killed
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -85,8 +89,9 @@ class Uv:
             return popen.wait(), text
         finally:
             kill_tree(popen)
-            if popen.stdout is not None:
-                popen.stdout.close()
+            for pipe in (popen.stdin, popen.stdout):
+                if pipe is not None:
+                    pipe.close()
 
     def _follow(self, popen: subprocess.Popen[bytes], tick: Callable[[UvState], None]) -> str:
         lines: queue.Queue[str | None] = queue.Queue()

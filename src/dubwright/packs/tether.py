@@ -1,0 +1,19 @@
+"""Become another program that ends when the pipe on stdin does: ``python -I tether.py PROGRAM ARG...``.
+
+An installer that is killed cannot stop its uv, and one that goes on downloading would fill folders
+that the next installer cleans. POSIX only; run by path, as the leader of its process group.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from dubwright_kit import lifeline
+
+    lifeline.watch(os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the program must not hold the pipe
+    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606  # full path, a list of arguments

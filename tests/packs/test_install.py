@@ -1,0 +1,451 @@
+"""Installs with a real uv from an index on the loopback interface: what is built, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dubwright.home import Home
+from dubwright.packs.catalog import Packs
+from dubwright.packs.interpreter import find_uv
+from dubwright.packs.record import read_record, tree_bytes
+from dubwright.packs.steps import InstallEvent
+from dubwright_kit import Cancelled, Problem
+from dubwright_kit.contracts import FitAsk, StretchLine
+from tests.packs.loopback import Index, fit_wheel, own_pack, tiny_wheel, write_lock
+
+ONE = FitAsk((StretchLine("in.wav", "out.wav", 1.0),))
+
+
+@pytest.fixture(scope="session")
+def uv() -> Path:
+    try:
+        return find_uv(Home.find("unused"))
+    except Problem:
+        pytest.skip("uv is not here (dev.py brings it)")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uv: Path) -> Iterator[Index]:
+    for name in list(os.environ):
+        if name.startswith(("UV_", "PIP_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv cache"))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("DUBWRIGHT_UV", str(uv))
+    with Index() as served:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+        yield served
+
+
+@pytest.fixture
+def home(tmp_path: Path, index: Index) -> Home:
+    return Home.find(tmp_path / "the home")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "more packs" / "tiny_pack"
+
+
+def value(packs: Packs) -> float:
+    """Call the installed pack through the wall: 1.0 for the first version, 2.0 for the second."""
+    with packs.wall() as wall:
+        done = wall.call("tiny-pack", ONE).done
+    return float(done.durations_s[0])
+
+
+def leftovers(home: Home) -> list[str]:
+    return sorted(
+        path.name
+        for path in home.packs.iterdir()
+        if path.name.startswith((".new-", ".old-", ".gone-"))
+    )
+
+
+def install_first(home: Home, folder: Path, index: Index, ballast_bytes: int = 0) -> Packs:
+    """Version 1 is installed; version 2, with ballast, is what the pack is locked to now."""
+    first, second = fit_wheel("1.0", 1), fit_wheel("2.0", 2, ballast_bytes)
+    index.wheels[:] = [first, second]
+    own_pack(folder, first)
+    Packs(home, [folder]).install(["tiny-pack"])
+    own_pack(folder, second)
+    return Packs(home, [folder])
+
+
+def test_the_plan_is_what_is_downloaded_and_what_is_installed_works(
+    home: Home, folder: Path, index: Index
+) -> None:
+    wheel = fit_wheel("1.0", 1, 300_000)
+    index.wheels.append(wheel)
+    packs = Packs(home, [own_pack(folder, wheel)])
+    assert packs.status("tiny-pack").state == "available"
+    (plan,) = packs.plan(["tiny-pack"])
+    assert (plan.download_bytes, plan.unpacked_bytes) == (len(wheel.data), wheel.unpacked_bytes)
+    assert not plan.installed
+    assert index.served == {}, "a plan downloads nothing"
+
+    events: list[InstallEvent] = []
+    reports: list[tuple[float, float | None]] = []
+    (status,) = packs.install(
+        ["tiny-pack"],
+        report=lambda done, total=None, note="": reports.append((done, total)),
+        events=events.append,
+    )
+    assert status.state == "installed"
+    assert sum(index.served.values()) == plan.download_bytes
+    assert [event.step for event in events][-1] == "done"
+    assert {"resolve", "install", "check"} <= {event.step for event in events}
+    assert reports == sorted(reports)
+    assert reports[-1] == (1.0, 1)
+
+    record = status.record
+    assert record is not None
+    assert record.distributions == {"tiny-fit": "1.0"}
+    assert abs(record.disk_bytes - plan.disk_bytes) < 0.2 * plan.disk_bytes
+    on_disk = tree_bytes(home.pack("tiny-pack"))
+    assert abs(on_disk - record.disk_bytes) < 5_000, "only record.json came after the measuring"
+    assert value(packs) == 1.0
+    assert "ready" in packs.log("tiny-pack")
+    assert leftovers(home) == []
+
+
+def test_installing_again_does_nothing_and_removing_frees(
+    home: Home, folder: Path, index: Index
+) -> None:
+    wheel = fit_wheel("1.0", 1)
+    index.wheels.append(wheel)
+    packs = Packs(home, [own_pack(folder, wheel)])
+    packs.install(["tiny-pack"])
+    made_at = (home.pack("tiny-pack") / "record.json").stat().st_mtime_ns
+    index.faults[wheel.name] = "404"
+    packs.install(["tiny-pack"])
+    assert (home.pack("tiny-pack") / "record.json").stat().st_mtime_ns == made_at
+    assert packs.plan(["tiny-pack"])[0].installed
+    assert packs.remove("tiny-pack") > 0
+    assert packs.status("tiny-pack").state == "available"
+    assert packs.remove("tiny-pack") == 0
+    assert leftovers(home) == []
+
+
+def test_an_update_replaces_and_changes_the_identity(
+    home: Home, folder: Path, index: Index
+) -> None:
+    packs = install_first(home, folder, index)
+    old = packs.status("tiny-pack")
+    assert (old.state, old.outdated) == ("installed", True)
+    assert "update" in old.why
+    (new,) = packs.install(["tiny-pack"])
+    assert new.version != old.version
+    assert not new.outdated
+    assert value(packs) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("404", "pack-not-on-index"),
+        ("503", "pack-index-down"),
+        ("truncated", "pack-broken-download"),
+        ("damaged", "pack-broken-download"),
+        ("other", "pack-hash-mismatch"),
+    ],
+)
+def test_a_failed_update_says_why_and_the_old_one_still_works(
+    home: Home, folder: Path, index: Index, fault: str, code: str
+) -> None:
+    packs = install_first(home, folder, index, 200_000)
+    index.faults[index.wheels[1].name] = fault
+    with pytest.raises(Problem) as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == code
+    assert caught.value.next_action is not None
+    assert caught.value.next_action.verb == "packs install"
+    assert caught.value.next_action.args == {"_": ["tiny-pack"]}
+    assert caught.value.detail
+    assert leftovers(home) == []
+    assert code in packs.log("tiny-pack")
+    assert value(packs) == 1.0
+    index.faults.clear()
+    packs.install(["tiny-pack"])
+    assert value(packs) == 2.0
+
+
+def test_no_network(
+    home: Home, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs = install_first(home, folder, index)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # the discard port
+    with pytest.raises(Problem) as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == "pack-no-network"
+    assert packs.status("tiny-pack").state == "installed"
+
+
+def test_a_pack_that_does_not_work_is_not_put_in_place(
+    home: Home, folder: Path, index: Index
+) -> None:
+    wheel = tiny_wheel(
+        "tiny-fit", "1.0", {"tiny_fit/__init__.py": b"raise OSError('no library')\n"}
+    )
+    index.wheels.append(wheel)
+    packs = Packs(home, [own_pack(folder, wheel)])
+    with pytest.raises(Problem) as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == "pack-check-failed"
+    assert "no library" in caught.value.detail
+    assert packs.status("tiny-pack").state == "available"
+    assert leftovers(home) == []
+
+
+def test_weights_are_converted_and_their_wheel_is_deleted(
+    home: Home, tmp_path: Path, index: Index
+) -> None:
+    weights = bytes(range(256)) * 64
+    wheel = tiny_wheel("tiny-weights", "3.1", {"tiny_weights/pretrained.bin": weights})
+    index.wheels.append(wheel)
+    folder = tmp_path / "more packs" / "weighty"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "backend.py").write_text(
+        """
+from pathlib import Path
+
+def prepare(folder, report):
+    data = (Path(folder) / "source" / "tiny_weights" / "pretrained.bin").read_bytes()
+    report(1, 2, "half")
+    (Path(folder) / "model.bin").write_bytes(data[::-1])
+""",
+        "utf-8",
+    )
+    (folder / "pack.toml").write_text(
+        """
+id = "weighty"
+title = "Weights only"
+stage = "diarize"
+env = "host"
+licence = "Apache-2.0"
+
+[[downloads]]
+file = "weights.txt"
+requirements = ["tiny-weights==3.1"]
+title = "weights"
+licence = "MIT"
+""",
+        "utf-8",
+    )
+    write_lock(folder, "weights.txt", wheel)
+    packs = Packs(home, [folder])
+    (status,) = packs.install(["weighty"])
+    models = home.pack("weighty") / "models"
+    assert [path.name for path in models.iterdir()] == ["model.bin"]
+    assert (models / "model.bin").read_bytes() == weights[::-1]
+    assert packs.resolve("weighty").python == Path(sys.executable)
+    assert packs.resolve("weighty").models == models
+    assert status.record is not None
+    assert list(status.record.models) == ["model.bin"]
+
+    (models / "model.bin").write_bytes(b"short")
+    assert packs.status("weighty").state == "broken"
+    with pytest.raises(Problem, match=r"model\.bin") as caught:
+        packs.require("weighty")
+    assert caught.value.code == "pack-broken"
+    (again,) = packs.install(["weighty"])
+    assert (again.state, again.version) == ("installed", status.version)
+
+
+def test_cancelling_stops_uv_and_leaves_the_old_one(home: Home, folder: Path, index: Index) -> None:
+    packs = install_first(home, folder, index, 2_000_000)
+    index.pause_s = 0.5
+    stop_at = time.monotonic() + 2.0
+    raised_at: list[float] = []
+
+    def report(done: float, total: float | None = None, note: str = "") -> None:
+        if time.monotonic() > stop_at:
+            raised_at.append(time.monotonic())
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        packs.install(["tiny-pack"], report=report)
+    assert time.monotonic() - raised_at[0] < 2.0
+    assert 0 < sum(index.served.values()) < 2_000_000
+    assert leftovers(home) == []
+    assert value(packs) == 1.0
+
+
+def test_two_installers_at_once_make_one_installation(
+    home: Home, folder: Path, index: Index
+) -> None:
+    wheel = fit_wheel("1.0", 1, 500_000)
+    index.wheels.append(wheel)
+    index.pause_s = 0.1
+    own_pack(folder, wheel)
+    waited: list[str] = []
+    results: list[str] = []
+
+    def run() -> None:
+        (status,) = Packs(home, [folder]).install(
+            ["tiny-pack"], events=lambda event: waited.append(event.step)
+        )
+        results.append(status.state)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["installed", "installed"]
+    assert "wait" in waited
+    assert sum(index.served.values()) == len(wheel.data)
+
+
+INSTALL = """
+import sys
+from pathlib import Path
+from dubwright.home import Home
+from dubwright.packs.catalog import Packs
+print("begun", flush=True)
+Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(["tiny-pack"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
+    home: Home, folder: Path, index: Index
+) -> None:
+    packs = install_first(home, folder, index, 400_000)
+    index.pause_s = 0.05
+    chance = random.Random(7)
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", INSTALL, str(home.root), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(chance.uniform(0.05, 1.5))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        status = packs.status("tiny-pack")
+        assert status.state == "installed"
+        assert value(packs) == (1.0 if status.outdated else 2.0)
+    packs.install(["tiny-pack"])
+    assert value(packs) == 2.0
+    assert leftovers(home) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uv is tethered on POSIX only")
+def test_uv_ends_with_a_killed_installer(home: Home, folder: Path, index: Index) -> None:
+    wheel = fit_wheel("1.0", 1, 4_000_000)
+    index.wheels.append(wheel)
+    index.pause_s = 0.1
+    own_pack(folder, wheel)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INSTALL, str(home.root), str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not index.served:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    time.sleep(0.5)
+    served = sum(index.served.values())
+    time.sleep(1.0)
+    assert sum(index.served.values()) == served < len(wheel.data)
+
+
+def test_an_old_one_moved_aside_by_a_killed_swap_is_put_back(
+    home: Home, folder: Path, index: Index
+) -> None:
+    packs = install_first(home, folder, index)
+    home.pack("tiny-pack").rename(home.packs / ".old-tiny-pack-0123abcd")
+    (home.packs / ".new-tiny-pack-4567cdef").mkdir()
+    assert packs.status("tiny-pack").state == "installed"
+    assert value(packs) == 1.0
+    assert leftovers(home) == []
+
+
+def test_too_little_room_is_said_before_the_first_byte(
+    home: Home, folder: Path, index: Index
+) -> None:
+    wheel = fit_wheel("1.0", 1)
+    index.wheels.append(wheel)
+    packs = Packs(home, [own_pack(folder, wheel, claimed=10**16)])
+    with pytest.raises(Problem) as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == "pack-disk-full"
+    assert index.served == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small tmpfs")
+def test_a_disk_that_fills_in_the_middle(
+    tmp_path: Path, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(small)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here (needs root)")
+    try:
+        monkeypatch.setenv("UV_CACHE_DIR", str(small / "cache"))
+        home = Home.find(small / "home")
+        packs = install_first(home, folder, index)
+        second = fit_wheel("2.0", 2, 60_000_000)
+        index.wheels[1] = second
+        own_pack(folder, second, claimed=1000)
+        packs = Packs(home, [folder])
+        with pytest.raises(Problem) as caught:
+            packs.install(["tiny-pack"])
+        assert caught.value.code == "pack-disk-full"
+        assert leftovers(home) == []
+        assert value(packs) == 1.0
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, folder: Path, index: Index) -> None:
+    wheel = fit_wheel("1.0", 1)
+    (tmp_path / "file").write_text("not a folder")
+    packs = Packs(Home.find(tmp_path / "file" / "home"), [own_pack(folder, wheel)])
+    with pytest.raises(Problem) as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == "pack-not-writable"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["asr-pocketsphinx", "tts-preview", "diarization"])
+def test_a_real_pack_installs_from_the_configured_index(
+    name: str, tmp_path: Path, uv: Path
+) -> None:
+    packs = Packs(Home(tmp_path / "home", str(uv)))
+    (plan,) = packs.plan([name])
+    try:
+        (status,) = packs.install([name])
+    except Problem as problem:
+        if problem.code in ("pack-no-network", "pack-not-on-index"):
+            pytest.skip(f"no package index: {problem.message}")
+        raise
+    assert status.state == "installed"
+    assert status.record is not None
+    assert abs(status.disk_bytes - plan.disk_bytes) <= 0.05 * plan.disk_bytes
+    document = json.loads((packs.resolve(name).models.parent / "record.json").read_text("utf-8"))
+    assert document["name"] == name
+    assert read_record(packs.resolve(name).models.parent) == status.record
