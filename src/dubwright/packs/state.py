@@ -12,7 +12,7 @@ from typing import Literal
 from dubwright.home import Home
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.record import Record, asides, env_python, read_record
-from dubwright.packs.wheels import Target, read_lock
+from dubwright.packs.wheels import Target, lock_file_sha256, read_lock
 
 PackState = Literal["builtin", "available", "installed", "broken", "unavailable"]
 READY: frozenset[PackState] = frozenset({"builtin", "installed"})
@@ -102,13 +102,9 @@ def lock_hash(lock_sha256: str, downloads: tuple[str, ...]) -> str:
 
 def lock_hashes(manifest: Manifest) -> frozenset[str]:
     """What :func:`lock_hash` can be for the locks that this program ships."""
-    downloads = tuple(_file_hash(manifest.folder / one.file) for one in manifest.downloads)
-    locks = [_file_hash(manifest.folder / one.file) for one in manifest.locks] or [""]
+    downloads = tuple(lock_file_sha256(manifest.folder / one.file) for one in manifest.downloads)
+    locks = [lock_file_sha256(manifest.folder / one.file) for one in manifest.locks] or [""]
     return frozenset(lock_hash(one, downloads) for one in locks)
-
-
-def _file_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def fits_here(manifest: Manifest) -> bool:

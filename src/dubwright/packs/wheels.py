@@ -75,8 +75,7 @@ class Lock:
 
 def read_lock(path: Path) -> Lock:
     """Read ``path`` and the sizes beside it. Raises ValueError when they do not belong together."""
-    text = path.read_text("utf-8")
-    pins = _pins(path, text)
+    pins = _pins(path, path.read_text("utf-8"))
     sizes = json.loads((path.parent / SIZES_NAME).read_text("utf-8"))["files"]
     known = {
         entry["sha256"]: Wheel(
@@ -92,7 +91,12 @@ def read_lock(path: Path) -> Lock:
         wheels = {pin.project: tuple(known[one] for one in sorted(pin.sha256)) for pin in pins}
     except KeyError as error:
         raise ValueError(f"{path}: {SIZES_NAME} has no file with sha256 {error}") from error
-    return Lock(path, hashlib.sha256(text.encode()).hexdigest(), pins, wheels)
+    return Lock(path, lock_file_sha256(path), pins, wheels)
+
+
+def lock_file_sha256(path: Path) -> str:
+    """The hash of a lock's text, the same whatever line ends a checkout has given it."""
+    return hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()
 
 
 def _pins(path: Path, text: str) -> tuple[Pin, ...]:
