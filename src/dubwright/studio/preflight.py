@@ -58,13 +58,14 @@ def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapp
             f"--speakers takes a number from 1 to 50, not {ask.speakers}.",
             NextAction("let it count them", "dub", {"_": [item.id], "to": target}),
         )
+    separator = pick_separator(packs, ask.separator)
     _readable_text(ask.transcript)
     _readable_text(ask.translation)
     _check_voice(packs, target)
     options: dict[str, Any] = {
         "to": target,
         "from": source,
-        "separator": pick_separator(packs, ask.separator),
+        "separator": separator,
         "transcript": _text(ask.transcript),
         "translation": _text(ask.translation),
         "asr": ask.asr,

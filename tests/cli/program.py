@@ -1,0 +1,56 @@
+"""The program as a person runs it: a subprocess, its exit code, its JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.json["problem"]
+        return found
+
+
+@dataclass(frozen=True)
+class Program:
+    """``dubwright`` with one data folder."""
+
+    home: Path
+
+    def run(self, *words: str | Path, timeout_s: float = 240, **env: str) -> Outcome:
+        environment = {**os.environ, "DUBWRIGHT_HOME": str(self.home), "COLUMNS": "200", **env}
+        command = [sys.executable, "-m", "dubwright.cli.main", *(str(word) for word in words)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=timeout_s, check=False
+        )
+        assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *words: str | Path, **env: str) -> Any:
+        """Run with --json; the command must succeed."""
+        outcome = self.run(*words, "--json", **env)
+        assert outcome.code == 0, (words, outcome)
+        return outcome.json
+
+    def typed(self, line: str) -> Outcome:
+        """Run a command line exactly as the program printed it (plus --json)."""
+        words = shlex.split(line)
+        assert words[0] == "dubwright", line
+        return self.run(*words[1:], "--json")
