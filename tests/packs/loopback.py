@@ -73,6 +73,8 @@ class Index:
     pause_s: float = 0.0
     served: dict[str, int] = field(default_factory=dict)
     """File name to bytes sent."""
+    installed: Path | None = None
+    """An installed version 1 of the tiny pack, for tests of what replaces it."""
     url: str = ""
 
     def __enter__(self) -> Index:

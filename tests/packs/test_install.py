@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,16 +35,34 @@ def uv() -> Path:
         pytest.skip("uv is not here (dev.py brings it)")
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uv: Path) -> Iterator[Index]:
+def connect(patch: pytest.MonkeyPatch, served: Index, cache: Path, uv: Path) -> None:
+    """Let uv see ``served`` and nothing else of this machine's settings."""
     for name in list(os.environ):
         if name.startswith(("UV_", "PIP_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv cache"))
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    monkeypatch.setenv("DUBWRIGHT_UV", str(uv))
-    with Index() as served:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+            patch.delenv(name)
+    patch.setenv("UV_CACHE_DIR", str(cache))
+    patch.setenv("UV_HTTP_RETRIES", "0")
+    patch.setenv("UV_DEFAULT_INDEX", served.url)
+    patch.setenv("DUBWRIGHT_UV", str(uv))
+
+
+@pytest.fixture(scope="session")
+def version_1(tmp_path_factory: pytest.TempPathFactory, uv: Path) -> Path:
+    """The folder of an installed version 1, to be copied: environments can be moved."""
+    root = tmp_path_factory.mktemp("version-1")
+    with pytest.MonkeyPatch.context() as patch, Index([fit_wheel("1.0", 1)]) as served:
+        connect(patch, served, root / "cache", uv)
+        home = Home.find(root / "home")
+        Packs(home, [own_pack(root / "tiny_pack", served.wheels[0])]).install(["tiny-pack"])
+    return home.pack("tiny-pack")
+
+
+@pytest.fixture
+def index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uv: Path, version_1: Path
+) -> Iterator[Index]:
+    with Index(installed=version_1) as served:
+        connect(monkeypatch, served, tmp_path / "uv cache", uv)
         yield served
 
 
@@ -76,8 +95,8 @@ def install_first(home: Home, folder: Path, index: Index, ballast_bytes: int = 0
     """Version 1 is installed; version 2, with ballast, is what the pack is locked to now."""
     first, second = fit_wheel("1.0", 1), fit_wheel("2.0", 2, ballast_bytes)
     index.wheels[:] = [first, second]
-    own_pack(folder, first)
-    Packs(home, [folder]).install(["tiny-pack"])
+    assert index.installed is not None
+    shutil.copytree(index.installed, home.pack("tiny-pack"), symlinks=True)
     own_pack(folder, second)
     return Packs(home, [folder])
 
@@ -419,6 +438,17 @@ def test_a_disk_that_fills_in_the_middle(
         assert value(packs) == 1.0
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_python_that_cannot_be_had(home: Home, folder: Path, index: Index) -> None:
+    packs = Packs(home, [own_pack(folder, fit_wheel("1.0", 1), python="3.99")])
+    (plan,) = packs.plan(["tiny-pack"])
+    assert plan.managed_python == "3.99"
+    assert "Python 3.99" in plan.steps[0]
+    with pytest.raises(Problem, match=r"3\.99") as caught:
+        packs.install(["tiny-pack"])
+    assert caught.value.code == "pack-no-interpreter"
+    assert leftovers(home) == []
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, folder: Path, index: Index) -> None:

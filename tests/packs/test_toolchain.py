@@ -31,6 +31,7 @@ WHY = {
     "uv-hash-mismatch": "hash",
     "uv-nopackage": "not-found",
     "uv-noversion": "not-found",
+    "uv-noplatform-win": "not-found",
 }
 
 

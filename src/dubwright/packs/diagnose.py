@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "not-found",
         "pack-not-on-index",
-        r"404 Not Found|no version of (?P<what>\S+)|(?P<other>\S+) was not found in the package registry",
+        r"404 Not Found|has no (?:usable )?wheels|no version of (?P<what>\S+)|(?P<other>\S+) was not found in the package registry",
         "The package index does not have what {name} needs.",
         "check which index uv or pip is set to, then install again",
     ),
