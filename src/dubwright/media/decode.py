@@ -30,6 +30,7 @@ before silence is filled in or an overlap dropped."""
 _SHORT_S = 1.0
 """Sound that ends this much before the film is worth a note."""
 
+_STEREO = ("FL", "FR")
 _BLOCK_S = 1.0
 _MAX_ERRORS_IN_A_ROW = 100
 
@@ -41,7 +42,7 @@ class _Piece:
     rate_hz: int
     names: tuple[str, ...]
     samples: Block
-    time_s: Fraction | None
+    time_s: float | None
 
 
 class FilmSound:
@@ -164,8 +165,8 @@ class _Placed:
 
     def __init__(self, film: FilmSound, start: Fraction) -> None:
         self._film = film
-        self._start = start
-        self._end_s = Fraction(film.frames, film.rate_hz)
+        self._start_s = float(start)
+        self._end_s = film.frames / film.rate_hz
         self._rate_hz = 0
         self._cursor = 0
         """Frames at the source's rate since the film's time 0."""
@@ -196,9 +197,9 @@ class _Placed:
     def _place(self, piece: _Piece) -> Iterator[Block]:
         """Yield silence before the piece where there is a gap, and the part of it that is new."""
         samples = piece.samples
-        if piece.time_s is not None and piece.time_s - self._start <= self._end_s + 1:
+        if piece.time_s is not None and piece.time_s - self._start_s <= self._end_s + 1:
             # A timestamp beyond the film's end is damage: such a piece follows the one before.
-            off = round((piece.time_s - self._start) * self._rate_hz) - self._cursor
+            off = round((piece.time_s - self._start_s) * self._rate_hz) - self._cursor
             if not self.heard or abs(off) > TOLERANCE_S * self._rate_hz:
                 if off < 0 and not self._cursor:
                     lost = min(-off, len(samples))
@@ -214,8 +215,9 @@ class _Placed:
         if len(samples):
             self.heard = True
             self._cursor += len(samples)
-            self._film.sound_end_s = min(float(self._end_s), self._cursor / self._rate_hz)
-            yield samples @ self._matrix(piece.names)
+            self._film.sound_end_s = min(self._end_s, self._cursor / self._rate_hz)
+            # Stereo is already what is wanted.
+            yield samples if piece.names == _STEREO else samples @ self._matrix(piece.names)
 
     def _matrix(self, names: tuple[str, ...]) -> Block:
         if names not in self._matrices:
@@ -239,9 +241,9 @@ class _Placed:
 
 
 def _piece(frame: av.AudioFrame) -> _Piece:
-    time_s = frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
-    names = tuple(channel.name for channel in frame.layout.channels)
-    return _Piece(frame.sample_rate, names, _samples(frame), time_s)
+    stereo = frame.layout.name == "stereo"
+    names = _STEREO if stereo else tuple(channel.name for channel in frame.layout.channels)
+    return _Piece(frame.sample_rate, names, _samples(frame), frame.time)
 
 
 def _samples(frame: av.AudioFrame) -> Block:
