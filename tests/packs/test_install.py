@@ -3,102 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import shutil
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
-from dubwright.packs.interpreter import find_uv
 from dubwright.packs.record import read_record, tree_bytes
 from dubwright.packs.steps import InstallEvent
-from dubwright_kit import Cancelled, Problem
-from dubwright_kit.contracts import FitAsk, StretchLine
+from dubwright_kit import Problem
 from tests.packs.loopback import Index, fit_wheel, own_pack, tiny_wheel, write_lock
-
-ONE = FitAsk((StretchLine("in.wav", "out.wav", 1.0),))
-
-
-@pytest.fixture(scope="session")
-def uv() -> Path:
-    try:
-        return find_uv(Home.find("unused"))
-    except Problem:
-        pytest.skip("uv is not here (dev.py brings it)")
-
-
-def connect(patch: pytest.MonkeyPatch, served: Index, cache: Path, uv: Path) -> None:
-    """Let uv see ``served`` and nothing else of this machine's settings."""
-    for name in list(os.environ):
-        if name.startswith(("UV_", "PIP_")) or name.lower().endswith("_proxy"):
-            patch.delenv(name)
-    patch.setenv("UV_CACHE_DIR", str(cache))
-    patch.setenv("UV_HTTP_RETRIES", "0")
-    patch.setenv("UV_DEFAULT_INDEX", served.url)
-    patch.setenv("DUBWRIGHT_UV", str(uv))
-
-
-@pytest.fixture(scope="session")
-def version_1(tmp_path_factory: pytest.TempPathFactory, uv: Path) -> Path:
-    """The folder of an installed version 1, to be copied: environments can be moved."""
-    root = tmp_path_factory.mktemp("version-1")
-    with pytest.MonkeyPatch.context() as patch, Index([fit_wheel("1.0", 1)]) as served:
-        connect(patch, served, root / "cache", uv)
-        home = Home.find(root / "home")
-        Packs(home, [own_pack(root / "tiny_pack", served.wheels[0])]).install(["tiny-pack"])
-    return home.pack("tiny-pack")
-
-
-@pytest.fixture
-def index(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uv: Path, version_1: Path
-) -> Iterator[Index]:
-    with Index(installed=version_1) as served:
-        connect(monkeypatch, served, tmp_path / "uv cache", uv)
-        yield served
-
-
-@pytest.fixture
-def home(tmp_path: Path, index: Index) -> Home:
-    return Home.find(tmp_path / "the home")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "more packs" / "tiny_pack"
-
-
-def value(packs: Packs) -> float:
-    """Call the installed pack through the wall: 1.0 for the first version, 2.0 for the second."""
-    with packs.wall() as wall:
-        done = wall.call("tiny-pack", ONE).done
-    return float(done.durations_s[0])
-
-
-def leftovers(home: Home) -> list[str]:
-    return sorted(
-        path.name
-        for path in home.packs.iterdir()
-        if path.name.startswith((".new-", ".old-", ".gone-"))
-    )
-
-
-def install_first(home: Home, folder: Path, index: Index, ballast_bytes: int = 0) -> Packs:
-    """Version 1 is installed; version 2, with ballast, is what the pack is locked to now."""
-    first, second = fit_wheel("1.0", 1), fit_wheel("2.0", 2, ballast_bytes)
-    index.wheels[:] = [first, second]
-    assert index.installed is not None
-    shutil.copytree(index.installed, home.pack("tiny-pack"), symlinks=True)
-    own_pack(folder, second)
-    return Packs(home, [folder])
+from tests.packs.tiny import install_first, leftovers, value
 
 
 def test_the_plan_is_what_is_downloaded_and_what_is_installed_works(
@@ -280,122 +197,6 @@ licence = "MIT"
     assert caught.value.code == "pack-broken"
     (again,) = packs.install(["weighty"])
     assert (again.state, again.version) == ("installed", status.version)
-
-
-def test_cancelling_stops_uv_and_leaves_the_old_one(home: Home, folder: Path, index: Index) -> None:
-    packs = install_first(home, folder, index, 2_000_000)
-    index.pause_s = 0.5
-    stop_at = time.monotonic() + 2.0
-    raised_at: list[float] = []
-
-    def report(done: float, total: float | None = None, note: str = "") -> None:
-        if time.monotonic() > stop_at:
-            raised_at.append(time.monotonic())
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        packs.install(["tiny-pack"], report=report)
-    assert time.monotonic() - raised_at[0] < 2.0
-    assert 0 < sum(index.served.values()) < 2_000_000
-    assert leftovers(home) == []
-    assert value(packs) == 1.0
-
-
-def test_two_installers_at_once_make_one_installation(
-    home: Home, folder: Path, index: Index
-) -> None:
-    wheel = fit_wheel("1.0", 1, 500_000)
-    index.wheels.append(wheel)
-    index.pause_s = 0.1
-    own_pack(folder, wheel)
-    waited: list[str] = []
-    results: list[str] = []
-
-    def run() -> None:
-        (status,) = Packs(home, [folder]).install(
-            ["tiny-pack"], events=lambda event: waited.append(event.step)
-        )
-        results.append(status.state)
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == ["installed", "installed"]
-    assert "wait" in waited
-    assert sum(index.served.values()) == len(wheel.data)
-
-
-INSTALL = """
-import sys
-from pathlib import Path
-from dubwright.home import Home
-from dubwright.packs.catalog import Packs
-print("begun", flush=True)
-Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(["tiny-pack"])
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
-def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
-    home: Home, folder: Path, index: Index
-) -> None:
-    packs = install_first(home, folder, index, 400_000)
-    index.pause_s = 0.05
-    chance = random.Random(7)
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", INSTALL, str(home.root), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"begun\n"
-        time.sleep(chance.uniform(0.05, 1.5))
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        status = packs.status("tiny-pack")
-        assert status.state == "installed"
-        assert value(packs) == (1.0 if status.outdated else 2.0)
-    packs.install(["tiny-pack"])
-    assert value(packs) == 2.0
-    assert leftovers(home) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="uv is tethered on POSIX only")
-def test_uv_ends_with_a_killed_installer(home: Home, folder: Path, index: Index) -> None:
-    wheel = fit_wheel("1.0", 1, 4_000_000)
-    index.wheels.append(wheel)
-    index.pause_s = 0.1
-    own_pack(folder, wheel)
-    process = subprocess.Popen(
-        [sys.executable, "-c", INSTALL, str(home.root), str(folder)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not index.served:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    time.sleep(0.5)
-    served = sum(index.served.values())
-    time.sleep(1.0)
-    assert sum(index.served.values()) == served < len(wheel.data)
-
-
-def test_an_old_one_moved_aside_by_a_killed_swap_is_put_back(
-    home: Home, folder: Path, index: Index
-) -> None:
-    packs = install_first(home, folder, index)
-    home.pack("tiny-pack").rename(home.packs / ".old-tiny-pack-0123abcd")
-    (home.packs / ".new-tiny-pack-4567cdef").mkdir()
-    assert packs.status("tiny-pack").state == "installed"
-    assert value(packs) == 1.0
-    assert leftovers(home) == []
 
 
 def test_too_little_room_is_said_before_the_first_byte(
