@@ -109,8 +109,10 @@ def run_stages(shop: Workshop, stages: Sequence[str], job: JobContext) -> Mappin
 
     if job.job.item_id is None:
         raise ValueError(f"{job.job.type} needs an item")
-    item = shop.library.item(job.job.item_id)
-    check_source(item)
+    stored = shop.library.item(job.job.item_id)
+    item = check_source(stored)
+    if item.mtime_ns != stored.mtime_ns:  # touched, but the same: do not hash it again next time
+        item = shop.library.relocate(item.id, item.source)
     measured: list[dict[str, Any]] = []
     artifacts: list[str] = []
     info: dict[str, Any] = {}

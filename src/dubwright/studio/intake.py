@@ -110,6 +110,8 @@ def add_one(
         audio_stream=stream,
         probe=_jsonable(dataclasses.asdict(info)),
     )
+    if not created and audio_stream is not None and item.audio_stream != stream:
+        item = library.choose_audio(item.id, stream)
     return Added(item, created)
 
 

@@ -47,8 +47,10 @@ class Crew:
     def start(self) -> None:
         """Start the worker here. Raises Problem ``worker-running``."""
         from dubwright.jobs.worker import Worker
+        from dubwright.library.artifacts import clean_scratch
         from dubwright.recipe import Workshop, job_types
 
+        clean_scratch(self._home)
         wall = self._packs().wall()
         shop = Workshop(self._home, self._library(), self._packs(), wall)
         worker = Worker(self._home, job_types(shop))
