@@ -66,6 +66,8 @@ class SeparateDone:
     stems: Mapping[str, str]
     """Stem name to path."""
     frames: int
+    metrics: Mapping[str, Optional[float]] = field(default_factory=dict)
+    """<stem>_energy_share (of the sum over the stems; None for silence), wall_s."""
 
 
 # --- transcribe / align -------------------------------------------------------------------------
