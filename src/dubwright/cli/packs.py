@@ -65,13 +65,14 @@ def plan_json(plans: Sequence[PackPlan]) -> dict[str, Any]:
                 "steps": list(one.steps),
                 "download_bytes": one.download_bytes,
                 "unpacked_bytes": one.unpacked_bytes,
+                "disk_bytes": one.disk_bytes,
                 "licences": list(one.licences),
                 "installed": one.installed,
             }
             for one in plans
         ],
         "download_bytes": sum(one.download_bytes for one in plans if not one.installed),
-        "unpacked_bytes": sum(one.unpacked_bytes for one in plans if not one.installed),
+        "disk_bytes": sum(one.disk_bytes for one in plans if not one.installed),
     }
 
 
@@ -81,7 +82,7 @@ def plan_text(plans: Sequence[PackPlan], console: Console) -> None:
         (
             one.name,
             "installed" if one.installed else f"{one.download_bytes:,} B",
-            "" if one.installed else size(one.unpacked_bytes),
+            "" if one.installed else size(one.disk_bytes),
             ", ".join(one.licences),
         )
         for one in plans

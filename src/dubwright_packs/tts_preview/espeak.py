@@ -8,8 +8,9 @@ nothing has to be installed on the machine. Constants and prototypes follow espe
 from __future__ import annotations
 
 import ctypes
-import sys
+import os
 from array import array
+from pathlib import Path
 from typing import Any, List, Tuple
 
 _SYNCHRONOUS = 2
@@ -57,10 +58,8 @@ class Espeak:
         import espeakng_loader  # only in the pack's own environment
 
         self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
-        # The library opens its data with C's narrow functions, which on Windows take the code page.
-        self._data = espeakng_loader.get_data_path().encode(
-            "mbcs" if sys.platform == "win32" else sys.getfilesystemencoding()
-        )
+        self._data = espeakng_loader.get_data_path()
+        self._cwd = ""
         self._blocks: List[bytes] = []
         self.words: List[Tuple[int, int]] = []
         """Of the last utterance: (character in the text, from 0; sample) where each word starts."""
@@ -80,7 +79,13 @@ class Espeak:
             ctypes.c_void_p,
             ctypes.c_void_p,
         ]
-        self.rate_hz = int(lib.espeak_Initialize(_SYNCHRONOUS, 0, self._data, _DONT_EXIT))
+        # The library refuses data paths beyond about 170 bytes and opens them with C's narrow
+        # functions (on Windows: the code page). A relative path is short and plain. It stays in
+        # force until the end, because voices are read when they are chosen.
+        folder = Path(self._data)
+        self._cwd = str(Path.cwd())
+        os.chdir(folder.parent)
+        self.rate_hz = int(lib.espeak_Initialize(_SYNCHRONOUS, 0, folder.name.encode(), _DONT_EXIT))
         if self.rate_hz <= 0:
             raise RuntimeError("espeak-ng did not start (its data files were not found)")
         lib.espeak_SetSynthCallback(self._callback)
@@ -88,6 +93,7 @@ class Espeak:
 
     def __exit__(self, *exc: object) -> None:
         self._library.espeak_Terminate()
+        os.chdir(self._cwd)
 
     def select(self, voice: str) -> bool:
         """Choose a voice such as ``es`` or ``es+f1``; False when espeak-ng has no such language.
