@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
@@ -138,6 +137,6 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     aside = path.with_suffix(".json.part")
     try:
         aside.write_text(json.dumps(value, indent=2, ensure_ascii=False), "utf-8")
-        os.replace(aside, path)
+        aside.replace(path)
     except OSError as error:
         raise disk_problem(error, path.parent) from error

@@ -97,17 +97,14 @@ def _readable_text(path: Path | None) -> None:
 
 
 def _check_voice(packs: Packs, target: str) -> None:
+    """Raises ``no-voice`` when no pack speaks the language, else what keeps the pack from use."""
+    from dubwright.engines.voices import voice_language
+
     voices = packs.for_stage("speak")
-    able = [status for status in voices if target in status.manifest.languages]
-    if not able:
-        known = sorted({language for status in voices for language in status.manifest.languages})
-        raise Problem(
-            "no-voice",
-            f'No pack has a voice for "{target}". Languages with a voice: {", ".join(known)}.',
-            NextAction("see every pack", "packs", {}),
-        )
-    if not any(status.state in READY for status in able):
-        packs.require(able[0].manifest.id)
+    known = sorted({language for status in voices for language in status.manifest.languages})
+    spoken = voice_language(target, known)
+    able = [status for status in voices if spoken in status.manifest.languages]
+    packs.require(able[0].manifest.id)
 
 
 def _transcribing(
