@@ -285,3 +285,18 @@ def test_a_cut_film_is_put_together_as_far_as_it_goes(tmp_path: Path) -> None:
     shown = pictures(film.path)
     assert 0.3 < shown[-1][1] / 12 < 0.7
     assert Fraction(len(shown), 300) > Fraction(1, 4)
+
+
+def test_what_a_container_refuses_goes_another_way(tmp_path: Path) -> None:
+    """A FLAC track without its header can be kept in no container."""
+    source = clips.write_film(tmp_path / "a.mkv", clips.GOOD["eight channels.mkv"])
+    data = bytearray(source.read_bytes())
+    at = data.rindex(b"\x63\xa2", 0, data.index(b"fLaC"))  # Matroska's CodecPrivate
+    data[at + 1] += 1
+    source.write_bytes(data)
+    wav = tmp_path / "dub.wav"
+    with WavWriter(wav, 44100, 2) as out:
+        out.write(clips.click_sound(4.0, 44100))
+    film = mux(FilmPlan(source, wav, tmp_path / "film", "es", keep_original=True))
+    assert film.notes == ("The original sound could not be kept; it is damaged.",)
+    assert probe(film.path).video[0].codec == "h264"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
+import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
@@ -90,9 +91,32 @@ def mux(plan: FilmPlan, report: Report = silent) -> Muxed:
     Pictures are copied bit for bit with their own timing. Raises the Problems of opening the source,
     ``not-wav``, ``video-not-copyable``, ``disk-full``.
     """
+    with open_media(plan.source) as source:
+        kind = vessel.choose(source)
+    # Damaged or unusual streams that the muxer refuses: Matroska is more patient than mp4, and a
+    # film without the original's sound is better than none.
+    attempts = [(kind, plan, "")]
+    if kind is vessel.MP4:
+        attempts.append((vessel.MKV, plan, "mp4 refused what this film holds; it became mkv."))
+    if plan.keep_original:
+        without = replace(plan, keep_original=False)
+        attempts.append((kind, without, "The original sound could not be kept; it is damaged."))
+    refused: av.FFmpegError | None = None
+    for vessel_kind, attempt, note in attempts:
+        try:
+            made = _write_as(attempt, vessel_kind, report)
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            refused = refused or error
+        else:
+            return replace(made, notes=(*made.notes, note)) if note else made
+    raise _not_copyable(plan, refused) from refused
+
+
+def _write_as(plan: FilmPlan, kind: vessel.Vessel, report: Report) -> Muxed:
     start = film_start(plan.source)
     with open_media(plan.source) as source, WavReader(plan.audio_wav) as wav:
-        kind = vessel.choose(source)
         path = plan.out_base.with_name(plan.out_base.name + kind.suffix)
         aside = path.with_name(f"{path.name}.part")
         writer = _Writer(plan, kind, source, start, wav)
@@ -102,14 +126,28 @@ def mux(plan: FilmPlan, report: Report = silent) -> Muxed:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
-        videos = film_videos(source)
         return Muxed(
             path=path,
             container=kind.suffix[1:],
-            video_codec=videos[0].codec_context.codec.canonical_name if videos else "",
+            video_codec=next((_codec(video) for video in film_videos(source)), ""),
             duration_s=max(wav.duration_s, writer.copied_end_s),
             notes=tuple(writer.notes),
         )
+
+
+def _not_copyable(plan: FilmPlan, why: object) -> Problem:
+    return Problem(
+        "video-not-copyable",
+        f"The pictures of {plan.source.name} cannot be copied into a film file. "
+        "Convert the film to H.264 in mp4, then add it again.",
+        HOW_TO_ADD,
+        str(why),
+    )
+
+
+def _codec(stream: Stream) -> str:
+    context = stream.codec_context
+    return context.codec.canonical_name if context is not None else "unknown"
 
 
 _Timed: TypeAlias = "tuple[float, int, Packet[Stream]]"
@@ -142,7 +180,7 @@ class _Writer:
         for video in film_videos(self._source):
             copy = vessel.copy_stream(out, video)
             if copy is None:
-                raise self._not_copyable(video)
+                raise _not_copyable(self._plan, _codec(video))
             self._copies.append(Copied(video, copy, self._start))
         tracks: list[Iterator[Packet[Stream]]] = [self._dub(out)]
         if self._plan.keep_original:
@@ -186,6 +224,9 @@ class _Writer:
         if not 0 <= self._plan.audio_stream < len(self._source.streams.audio):
             return []
         own = self._source.streams.audio[self._plan.audio_stream]
+        if own.codec_context is None:
+            self.notes.append("The original sound is of an unknown kind and was left out.")
+            return []
         language = self._plan.source_language or own.language or ""
         copy = vessel.copy_stream(out, own) if self._kind.holds_sound(own) else None
         if copy is not None:
@@ -195,7 +236,7 @@ class _Writer:
         stream = encode.add_aac(out)
         self._label(stream, language, own.metadata.get("title", ""), default=False)
         self.notes.append(
-            f"The original sound ({own.codec_context.codec.canonical_name}) was encoded anew as AAC: "
+            f"The original sound ({_codec(own)}) was encoded anew as AAC: "
             f"{self._kind.suffix[1:]} does not hold its codec."
         )
         film = FilmSound(
@@ -220,16 +261,6 @@ class _Writer:
             stream.metadata["title"] = title
             stream.metadata["handler_name"] = title
         stream.disposition = Disposition.default if default else Disposition(0)
-
-    def _not_copyable(self, video: Stream) -> Problem:
-        context = video.codec_context
-        codec = context.codec.canonical_name if context is not None else "an unknown codec"
-        return Problem(
-            "video-not-copyable",
-            f"The pictures of {self._plan.source.name} ({codec}) cannot be copied into a film file. "
-            "Convert the film to H.264 in mp4, then add it again.",
-            HOW_TO_ADD,
-        )
 
 
 def _timed(packets: Iterable[Packet[Stream]], number: int) -> Iterator[_Timed]:
