@@ -51,7 +51,8 @@ class Face:
         """Console for results."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+        # Into a file or pipe a line stays a line; terminals fold.
+        return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
     @cached_property
     def err(self) -> Console:

@@ -34,8 +34,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for column in columns[:-1]:
+        made.add_column(column, no_wrap=True)
+    made.add_column(columns[-1], overflow="fold")
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
     return made

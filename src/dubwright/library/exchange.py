@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dubwright_kit import NextAction, Problem
 
-from .languages import name, normalise
+from .languages import name, normalise, tagged
 from .model import Segment, Track, TrackKind
 from .speakers import Spoken, speakers_by_time
 from .store import Library
@@ -31,7 +31,8 @@ def export_track(library: Library, track_id: int, form: str) -> str:
 def import_track(library: Library, item_id: str, path: Path, language: str) -> Track:
     """Store a file with times as a new version of the item's transcript or translation.
 
-    It is a transcript when the item has none yet, or one in this language; else a translation.
+    It is a transcript when the item has one in this language, or none yet and its sound is not
+    tagged with another language; else a translation.
     Lines that name no speaker get the one who speaks at that time. Raises the Problems of
     ``read_transcript``, ``language-unknown``, ``language-differs`` (a json that says otherwise) and
     ``item-not-found``.
@@ -51,7 +52,8 @@ def import_track(library: Library, item_id: str, path: Path, language: str) -> T
             ),
         )
     source = library.newest_track(item.id, "source")
-    kind: TrackKind = "source" if source is None or source.language == code else "translation"
+    spoken = source.language if source is not None else tagged(item)
+    kind: TrackKind = "source" if spoken in (None, code) else "translation"
     lines: tuple[Segment, ...] = transcript.lines
     if source is not None:
         lines = with_speakers(lines, library.segments(source.id))

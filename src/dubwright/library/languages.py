@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import TYPE_CHECKING
 
 from dubwright_kit import NextAction, Problem
+
+if TYPE_CHECKING:
+    from dubwright.library.model import Item
 
 _TABLE = """
 af afr        Afrikaans       | am amh        Amharic         | an arg        Aragonese
@@ -116,3 +120,15 @@ def three_letters(code: str) -> str:
 def codes() -> tuple[str, ...]:
     """Every normalised code."""
     return tuple(sorted(_NAMES))
+
+
+def tagged(item: Item) -> str | None:
+    """The language that the item's chosen audio stream is tagged with; None without a usable tag."""
+    streams = item.probe.get("audio") or []
+    if item.audio_stream >= len(streams):
+        return None
+    tag = str(streams[item.audio_stream].get("language") or "")
+    try:
+        return normalise(tag) if tag and tag not in ("und", "mul", "zxx") else None
+    except Problem:
+        return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dubwright.library import Library
-from dubwright.library.languages import normalise
+from dubwright.library.languages import normalise, tagged
 from dubwright.library.model import Item
 from dubwright.packs.catalog import Packs
 from dubwright.recipe import pick_separator
@@ -115,7 +115,7 @@ def _transcribing(
         skip = ask.transcript is None and ask.asr is None
         return {"skip": ["asr_local"]} if skip else {}
     name = f"asr-{ask.asr}" if ask.asr else "asr-pocketsphinx"
-    spoken = source or _tagged_language(item) or "en"
+    spoken = source or tagged(item) or "en"
     able = name in packs.manifests and spoken in packs.manifests[name].languages
     if able and (packs.status(name).state in READY or ask.translation is None):
         packs.require(name)
@@ -130,17 +130,6 @@ def _transcribing(
             "give the transcript", "dub", {"_": [item.id], "to": ask.to, "transcript": "FILE.srt"}
         ),
     )
-
-
-def _tagged_language(item: Item) -> str | None:
-    streams = item.probe.get("audio") or []
-    if item.audio_stream >= len(streams):
-        return None
-    tag = streams[item.audio_stream].get("language") or ""
-    try:
-        return normalise(tag) if tag and tag != "und" else None
-    except Problem:
-        return None
 
 
 def _out(out: Path | None, item: Item) -> str | None:
