@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dubwright.jobs.model import Job, JobContext, JobRequest, JobType, Queue
+from dubwright_kit import NextAction, Problem, is_disk_full
 
 if TYPE_CHECKING:
     from dubwright.home import Home
@@ -39,7 +40,7 @@ DUB: tuple[Step, ...] = (
     Step("diarize_local_v1", ("ingest", "diarize"), ("speakers", "diarizer", "to"), 10),
     Step("translate_v1", ("translate",), ("to", "from", "translation", "translator"), 2),
     Step("tts_preview_pyttsx3_v1", ("speak", "fit"), ("to", "voice"), 18),
-    Step("mix_dub_preview_v1", ("mix",), ("separator", "to"), 15),
+    Step("mix_dub_preview_v1", ("mix",), ("separator", "to", "duck_db"), 15),
     Step(
         "mux_dub_preview_v1",
         ("mux", "deliver"),
@@ -73,8 +74,6 @@ def separators(packs: Packs) -> tuple[str, ...]:
 
 def pick_separator(packs: Packs, wanted: str | None) -> str:
     """Return the separator's name. Raises Problem ``separator-unknown``."""
-    from dubwright_kit import NextAction, Problem
-
     names = separators(packs)
     if wanted and wanted != "auto":
         if wanted not in names:
@@ -100,6 +99,27 @@ def dub_children(packs: Packs, job: Job) -> Sequence[tuple[JobRequest, float]]:
         name = step.job_type.format(separator=options["separator"])
         children.append((JobRequest(name, job.item_id, own, job.id), step.weight))
     return children
+
+
+def run_job(shop: Workshop, stages: Sequence[str], job: JobContext) -> Mapping[str, Any]:
+    """Run the stages of one job; a full disk becomes a Problem that tells how to go on."""
+    from dubwright.library.disk import full_problem
+
+    again = NextAction(
+        "free some space, then go on where it stopped",
+        "job retry",
+        {"_": [job.job.parent_id or job.job.id]},
+    )
+    try:
+        return run_stages(shop, stages, job)
+    except OSError as error:
+        if is_disk_full(error):
+            raise full_problem(shop.home.root, again) from error
+        raise
+    except Problem as problem:
+        if problem.code != "disk-full":
+            raise
+        raise Problem(problem.code, problem.message, again, problem.detail) from problem
 
 
 def run_stages(shop: Workshop, stages: Sequence[str], job: JobContext) -> Mapping[str, Any]:
@@ -133,9 +153,9 @@ def run_stages(shop: Workshop, stages: Sequence[str], job: JobContext) -> Mappin
                 "cached": result.cached,
             }
         )
-        if result.artifact is not None and number == len(stages) - 1:
-            artifacts = [str(path) for path in result.artifact.paths]
-        elif result.artifact is not None and stages[number + 1] == "deliver":
+        if (result.artifact is not None and number == len(stages) - 1) or (
+            result.artifact is not None and stages[number + 1] == "deliver"
+        ):
             artifacts = [str(path) for path in result.artifact.paths]
         if result.track is not None:
             track = result.track.id
@@ -166,7 +186,7 @@ def job_types(shop: Workshop) -> dict[str, JobType]:
 
 
 def _runner(shop: Workshop, step: Step, name: str) -> Callable[[JobContext], Mapping[str, Any]]:
-    return lambda job: run_stages(shop, step.stages, job)
+    return lambda job: run_job(shop, step.stages, job)
 
 
 def _install(shop: Workshop, job: JobContext) -> Mapping[str, Any]:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from .contracts import CONTRACTS
-from .problem import NextAction, Problem
+from .problem import NextAction, Problem, is_disk_full
 from .report import Cancelled, Report, silent
 
 KIT_VERSION = 1
 """Protocol number; a guest and a host with different numbers refuse each other."""
 
-__all__ = ["CONTRACTS", "KIT_VERSION", "Cancelled", "NextAction", "Problem", "Report", "silent"]
+__all__ = [
+    "CONTRACTS",
+    "KIT_VERSION",
+    "Cancelled",
+    "NextAction",
+    "Problem",
+    "Report",
+    "is_disk_full",
+    "silent",
+]

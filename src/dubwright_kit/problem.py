@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional
 
@@ -68,3 +69,14 @@ class Problem(Exception):
 
     def __reduce__(self) -> Any:
         return (Problem, (self.code, self.message, self.next_action, self.detail))
+
+
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_WINDOWS_FULL = frozenset({39, 112})  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True when the system says that the disk or the user's quota is full."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL

@@ -25,7 +25,7 @@ from .channel import Channel
 from .codec import from_json, to_json
 from .contracts import CONTRACTS
 from .memory import PeakMemory
-from .problem import Problem
+from .problem import NextAction, Problem, is_disk_full
 from .report import Cancelled
 
 MODELS_VARIABLE = "DUBWRIGHT_PACK_MODELS"
@@ -105,7 +105,7 @@ class Guest:
             traceback.print_exc()
             os._exit(leave.code if isinstance(leave.code, int) else 1)
         except BaseException as error:
-            reply = _bug(error)
+            reply = _full(error) or _bug(error)
         progress.flush()
         _end_log(number)
         peak = memory.peak_bytes()
@@ -162,6 +162,19 @@ class Progress:
             message, self._waiting = self._waiting, None
         if message is not None:
             self._channel.send(kind="progress", id=self._number, **message)
+
+
+def _full(error: BaseException) -> Optional[Dict[str, Any]]:
+    """A full disk is nobody's bug: the problem to tell, or None for every other error."""
+    if not (isinstance(error, OSError) and is_disk_full(error)):
+        return None
+    problem = Problem(
+        "disk-full",
+        "The disk is full: {} could not be written.".format(error.filename or "a working file"),
+        NextAction("see what each item takes, remove what can go, then retry", "items", {}),
+        str(error),
+    )
+    return {"kind": "problem", "problem": problem.to_json()}
 
 
 def _bug(error: BaseException) -> Dict[str, Any]:

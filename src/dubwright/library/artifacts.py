@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from dubwright.home import Home
+from dubwright_kit import is_disk_full
 from dubwright_kit.codec import to_json
 
-from .disk import disk_problem, is_disk_full
+from .disk import disk_problem
 
 __all__ = [
     "ItemFiles",

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sys
 from pathlib import Path
 
-from dubwright_kit import NextAction, Problem
+from dubwright_kit import NextAction, Problem, is_disk_full
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_WINDOWS_FULL = {39, 112}  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
 _WINDOWS_IN_USE = {5, 32, 33}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 
 MAKE_ROOM = NextAction("see what there is, remove what can go, then retry the job", "items", {})
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """True when the system says that the disk or the user's quota is full."""
-    if not isinstance(error, OSError):
-        return False
-    return error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL
 
 
 def full_problem(folder: Path, next_action: NextAction = MAKE_ROOM) -> Problem:

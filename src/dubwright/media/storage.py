@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dubwright_kit import NextAction, Problem
-
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
-_WINDOWS_FULL = frozenset({39, 112})  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
+from dubwright_kit import NextAction, Problem, is_disk_full
 
 
 @contextmanager
@@ -20,7 +16,7 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL and getattr(error, "winerror", None) not in _WINDOWS_FULL:
+        if not is_disk_full(error):
             raise
         raise Problem(
             "disk-full",

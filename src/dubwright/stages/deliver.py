@@ -109,8 +109,9 @@ def build_report(ctx: StageContext, film: Artifact, language: str) -> dict[str, 
             f"{len(over)} of {len(lines)} lines are longer than their place even when spoken "
             "faster; shorten their translation. They are listed under overflow."
         )
-    for note in film.info.get("notes", ()):
-        warnings.append(str(note))
+    for artifact in (ctx.library.newest_artifact(ctx.item.id, "ingest"), mix, film):
+        if artifact is not None:
+            warnings += [str(note) for note in artifact.info.get("notes", ())]
     strategies: dict[str, int] = {}
     for line in lines:
         name = str(line.get("strategy"))
