@@ -84,6 +84,12 @@ def as_mix(working: Path, mix: Path) -> None:
             out.write(source.read(at, source.rate_hz * 10))
 
 
+def _guest_cpu_s() -> dict[int, float]:
+    """Processor time of every process behind the wall, by its id."""
+    guests = psutil.Process().children(recursive=True)
+    return {guest.pid: sum(guest.cpu_times()[:2]) for guest in guests}
+
+
 def measure(hours: float) -> list[dict[str, Any]]:
     packs = Path(str(dubwright_packs.__file__)).parent
     rows: list[dict[str, Any]] = []
@@ -109,18 +115,18 @@ def measure(hours: float) -> list[dict[str, Any]]:
         mux = MuxAsk(
             str(film), str(folder / "mix.wav"), str(folder / "out"), "es", keep_original_track=True
         )
+        before: dict[int, float] = {}
         with Wall(Home(folder / "home"), resolve=spec) as wall:
-            cpu_before = 0.0
             for step, pack_id, ask in (("ingest", "ingest", ingest), ("mux", "muxer", mux)):
                 if step == "mux":
                     as_mix(Path(ingest.working_wav), Path(mux.audio_wav))
                 result = wall.call(pack_id, ask)
-                guests = psutil.Process().children(recursive=True)
-                cpu_s = sum(sum(guest.cpu_times()[:2]) for guest in guests)
-                row = {"step": step, "wall_s": result.wall_s, "cpu_s": cpu_s - cpu_before}
+                now = _guest_cpu_s()
+                cpu_s = sum(used - before.get(pid, 0.0) for pid, used in now.items())
+                before = now
+                row: dict[str, Any] = {"step": step, "wall_s": result.wall_s, "cpu_s": cpu_s}
                 row["peak_rss_mb"] = result.peak_rss_bytes / 1e6
                 row["metrics"] = dict(getattr(result.done, "metrics", {}))
-                cpu_before = cpu_s
                 rows.append(row)
         for row in rows:
             row["duration_s"] = info.duration_s

@@ -72,6 +72,10 @@ class SpeechFile:
             for start, end in speech_spans(p, frame_s)
             if start < end_s
         ]
-        found = {"frame_s": frame_s, "p": np.round(p.astype(np.float64), 4).tolist(), "spans": spans}
+        found = {
+            "frame_s": frame_s,
+            "p": np.round(p.astype(np.float64), 4).tolist(),
+            "spans": spans,
+        }
         path.write_text(json.dumps(found), "utf-8")
         return float(sum(end - start for start, end in spans))
