@@ -15,8 +15,8 @@ def run(ctx: StageContext) -> StageResult:
 
     Raises Problems ``no-translation``, ``no-voice``, ``voice-unknown``, ``pack-not-installed``.
     """
-    ctx.packs.require(PACK)
     script = read_script(ctx)
+    ctx.packs.require(PACK)
     if current(ctx, script) is not None:
         return StageResult(None, cached=True)
     speak(ctx, ((line, 1.0) for line in script.lines), script.language)
