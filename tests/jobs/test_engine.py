@@ -14,6 +14,7 @@ import pytest
 from dubwright.home import Home
 from dubwright.jobs import engine, schema
 from dubwright.jobs.engine import Jobs
+from dubwright.jobs.lock import WorkerLock
 from dubwright.jobs.model import JobRequest
 from dubwright_kit import Problem
 
@@ -99,10 +100,29 @@ def test_a_queued_job_is_cancelled_at_once_and_a_closed_one_stays_as_it_is(jobs:
     assert [event.note for event in jobs.follow(job.id)] == ["queued", "cancelled"]
 
 
-def test_retry_opens_a_new_attempt_and_is_refused_while_one_is_open(jobs: Jobs) -> None:
+def test_retry_of_an_open_job_that_no_worker_has_leaves_it_as_it_is(jobs: Jobs) -> None:
+    """Its worker was killed: what a person types to go on must not be refused."""
     job = jobs.submit(JobRequest("work"))
+    assert jobs.retry(job.id) == job
+
+
+def test_retry_of_a_job_whose_worker_died_while_stopping_it_is_a_new_attempt(
+    home: Home, jobs: Jobs
+) -> None:
+    job = jobs.submit(JobRequest("work"))
+    with sqlite3.connect(home.database) as connection:
+        connection.execute("UPDATE job SET state = 'running', session = 'gone', cancel_at = 1")
+    again = jobs.retry(job.id)
+    assert (again.id, again.state, again.attempt) == (job.id, "queued", 2)
+
+
+def test_retry_opens_a_new_attempt_and_is_refused_while_one_is_open(home: Home, jobs: Jobs) -> None:
+    job = jobs.submit(JobRequest("work"))
+    lock = WorkerLock(home.worker_lock)
+    assert lock.acquire()
     with pytest.raises(Problem) as caught:
         jobs.retry(job.id)
+    lock.release()
     assert caught.value.code == "job-not-retryable"
     assert job.id in caught.value.message
     jobs.cancel(job.id)

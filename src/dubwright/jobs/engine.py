@@ -146,11 +146,18 @@ class Jobs:
     def retry(self, job_id: str) -> Job:
         """Open a new attempt of a failed or cancelled job; its finished children are kept.
 
-        Returns another open job instead when that one asks for the same. Raises Problem
-        ``job-not-retryable`` for a job that is open (also while it is stopping) or done.
+        Returns another open job instead when that one asks for the same, and the job itself when it
+        is open but no worker runs: the next one goes on with it. Raises Problem
+        ``job-not-retryable`` for a job that a worker has (also while it is stopping) or that is done.
         """
         with self._writing() as connection:
-            return rows.to_job(rows.find(connection, rows.retry(connection, job_id)))
+            row = rows.find(connection, job_id)
+            # As in cancel: a worker that starts now can claim nothing before we are through.
+            if row["state"] not in CLOSED and not is_held(self._home.worker_lock):
+                if row["cancel_at"] is None:
+                    return rows.to_job(row)
+                rows.request_cancel(connection, row["id"], close_running=True)
+            return rows.to_job(rows.find(connection, rows.retry(connection, row["id"])))
 
     def log_path(self, job_id: str) -> Path:
         """Return the job's log file, which need not exist yet. Raises Problem ``job-not-found``."""
