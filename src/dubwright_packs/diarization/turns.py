@@ -280,15 +280,16 @@ def _join(turns: List[Turn], join_s: float) -> List[Turn]:
 
 
 def _widened(turns: List[Turn], total_s: float, breath_s: float) -> List[Turn]:
-    """Turns with ``breath_s`` more at both ends, up to the middle of the pause between two."""
+    """Turns with ``breath_s`` more at both ends, up to the middle of the pause between two,
+    in whole milliseconds."""
     widened: List[Turn] = []
     for index, turn in enumerate(turns):
         before = turns[index - 1].end_s if index else -turn.start_s
         after = turns[index + 1].start_s if index + 1 < len(turns) else 2 * total_s - turn.end_s
         widened.append(
             Turn(
-                turn.start_s - min(breath_s, max(0.0, turn.start_s - before) / 2),
-                turn.end_s + min(breath_s, max(0.0, after - turn.end_s) / 2),
+                round(turn.start_s - min(breath_s, max(0.0, turn.start_s - before) / 2), 3),
+                round(turn.end_s + min(breath_s, max(0.0, after - turn.end_s) / 2), 3),
                 turn.speaker,
             )
         )
