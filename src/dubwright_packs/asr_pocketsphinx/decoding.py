@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from array import array
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -15,8 +16,11 @@ from .language_model import write_arpa
 from .sounds import pronounce
 
 _FRAME_S = 0.01
+_SHORTEST_BYTES = 3200
+"""0.1 s: less holds no word, and pocketsphinx fails on less than a frame."""
 _FEWEST_FRAMES = 3
 """A phone's three states take at least a frame each."""
+_SILENT_PEAK = 30
 _RARE_SILENCE, _USUAL_SILENCE = 1e-5, 0.05
 
 
@@ -173,7 +177,16 @@ def _known_text_decoder(
         )
 
 
+def _sounds(pcm: bytes) -> bool:
+    """False for digital silence, in which the general model hears short words."""
+    samples = array("h")
+    samples.frombytes(pcm)
+    return max(samples) > _SILENT_PEAK or -min(samples) > _SILENT_PEAK
+
+
 def _decode(decoder: Any, pcm: bytes) -> Iterator[Heard]:
+    if len(pcm) < _SHORTEST_BYTES or not _sounds(pcm):
+        return
     decoder.start_utt()
     try:
         decoder.process_raw(pcm, full_utt=True)
