@@ -2,7 +2,8 @@
 
     python bench/separation.py [--minutes 20]
 
-Mixes are those of ../shared/data; nothing was chosen on them. The long file for speed and memory is
+Mixes are those of ../shared/data. One setting was kept because of them (``side_share``: 0.1 to 0.5 dB),
+the others come from synthetic mixes. The long file for speed and memory is
 the mixes repeated, in a temporary folder. Prints a table and saves it to bench/results/separation.json.
 """
 

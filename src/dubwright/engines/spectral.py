@@ -32,7 +32,10 @@ MARGIN_S = 2.0
 
 @dataclass(frozen=True)
 class SpectralSettings:
-    """Chosen on synthetic mixes (espeak-ng voices and vowel trains over composed music and noise)."""
+    """Chosen on synthetic mixes (espeak-ng voices and vowel trains over composed music and noise).
+
+    ``side_share`` made no difference there; it was kept because real mixes gained 0.1 to 0.5 dB.
+    """
 
     median_frames: int = 8
     """Half the median's window."""
