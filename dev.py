@@ -5,6 +5,8 @@ interpreter, makes ``.venv`` from the hash lock, then runs the target. Nothing i
 this folder.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
@@ -24,30 +26,26 @@ SCRIPTS = "Scripts" if WINDOWS else "bin"
 SUFFIX = ".exe" if WINDOWS else ""
 
 
-def say(text):
-    # type: (str) -> None
+def say(text: str) -> None:
     print("[dev] " + text, flush=True)
 
 
-def run(command, **options):
-    # type: (list[str], object) -> int
+def run(command: list[str], env: dict[str, str] | None = None) -> int:
     """Run a program, its output on the console; return the exit code."""
-    return subprocess.call([str(part) for part in command], cwd=str(ROOT), **options)  # type: ignore[call-overload, no-any-return]  # options are Popen's own
+    return subprocess.call([str(part) for part in command], cwd=str(ROOT), env=env)
 
 
-def venv_python():
-    # type: () -> Path
+def venv_python() -> Path:
     return VENV / SCRIPTS / ("python" + SUFFIX)
 
 
-def find_uv():
-    # type: () -> str
+def find_uv() -> str:
     """Return uv's path, installing it into ``.tools`` when it is nowhere. Exits when it cannot."""
     own = TOOLS / SCRIPTS / ("uv" + SUFFIX)
     chosen = os.environ.get("DUBWRIGHT_UV") or shutil.which("uv")
-    for candidate in (chosen, str(own), str(TOOLS / "bin" / ("uv" + SUFFIX))):
-        if candidate and Path(candidate).exists() and works([candidate, "--version"]):
-            return candidate
+    for known in (chosen, str(own), str(TOOLS / "bin" / ("uv" + SUFFIX))):
+        if known and Path(known).exists() and works([known, "--version"]):
+            return known
     say("uv is not here; installing it into .tools (one wheel, by hash)")
     if by_venv() or by_pip():
         for candidate in (own, TOOLS / "bin" / ("uv" + SUFFIX)):
@@ -63,16 +61,14 @@ def find_uv():
     sys.exit(1)
 
 
-def works(command):
-    # type: (list[str]) -> bool
+def works(command: list[str]) -> bool:
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
 
-def by_venv():
-    # type: () -> bool
+def by_venv() -> bool:
     if not works([sys.executable, "-c", "import venv, ensurepip"]):
         return False
     if run([sys.executable, "-m", "venv", "--clear", str(TOOLS)]) != 0:
@@ -94,8 +90,7 @@ def by_venv():
     )
 
 
-def by_pip():
-    # type: () -> bool
+def by_pip() -> bool:
     if not works([sys.executable, "-m", "pip", "--version"]):
         return False
     shutil.rmtree(str(TOOLS), ignore_errors=True)
@@ -103,8 +98,7 @@ def by_pip():
     return run([*pip, "--require-hashes", "--target", str(TOOLS), "-r", str(UV_LOCK)]) == 0
 
 
-def interpreter(uv):
-    # type: (str) -> str
+def interpreter(uv: str) -> str:
     """Return a supported interpreter: this one, one that uv finds, else uv's own download."""
     wanted = os.environ.get("DUBWRIGHT_PYTHON")
     if wanted:
@@ -125,8 +119,7 @@ def interpreter(uv):
     return "3.12"
 
 
-def setup():
-    # type: () -> str
+def setup() -> str:
     """Make ``.venv`` exactly what the lock says; quick when it already is. Return uv's path."""
     uv = find_uv()
     python = interpreter(uv)
@@ -159,8 +152,7 @@ def setup():
     return uv
 
 
-def environment(uv):
-    # type: (str) -> dict[str, str]
+def environment(uv: str) -> dict[str, str]:
     env = dict(os.environ)
     env["DUBWRIGHT_UV"] = uv
     env["PATH"] = str(VENV / SCRIPTS) + os.pathsep + env.get("PATH", "")
@@ -169,8 +161,7 @@ def environment(uv):
     return env
 
 
-def main(argv):
-    # type: (list[str]) -> int
+def main(argv: list[str]) -> int:
     target, rest = (argv[0], argv[1:]) if argv else ("setup", [])
     if target not in ("setup", "demo", "test", "test-slow", "lint", "lock"):
         print(__doc__)
@@ -181,8 +172,6 @@ def main(argv):
         say("ready: " + str(VENV / SCRIPTS / ("dubwright" + SUFFIX)))
         return 0
     if target == "demo":
-        home = env.setdefault("DUBWRIGHT_HOME", str(ROOT / "demo" / "home"))
-        say("data folder of the demo: " + home)
         return run([python, "-m", "dubwright.cli.main", "demo", *rest], env=env)
     scripts = {
         "test": ["tools/check.py"],

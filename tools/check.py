@@ -53,8 +53,8 @@ def left_out(report: Path, slow: bool) -> None:
     print("Left out:")
     for reason, cases in sorted(reasons.items()):
         print(f"  skipped, {reason}: {len(cases)}")
-        for case in cases[:6]:
-            print(f"    {case}")
+        for one in cases[:6]:
+            print(f"    {one}")
     where = "make test" if slow else "make test-slow"
     print(f"  {len(names)} tests of the other set, which {where} runs" + (":" if not slow else ""))
     if not slow:

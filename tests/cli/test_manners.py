@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dubwright.cli.face import command_line
+from dubwright.cli.face import program as program_name
 from dubwright_kit import NextAction
 from tests.cli.program import Program
 
@@ -79,4 +80,6 @@ def test_next_actions_are_printed_as_commands() -> None:
     action = NextAction(
         "x", "track import", {"_": ["a b", "f.srt"], "language": "es", "json": True}
     )
-    assert command_line(action) == "dubwright track import 'a b' f.srt --language es --json"
+    line = command_line(action)
+    assert line == f"{program_name()} track import 'a b' f.srt --language es --json"
+    assert Path(program_name()).name == "dubwright"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dubwright.cli.face import Face
+from dubwright.cli.face import Face, program
 from dubwright.cli.follow import follow
 from dubwright.cli.packs import plan_text
 from dubwright.cli.text import size, table
@@ -78,7 +78,8 @@ def _people(score: Scorecard, console: Console) -> None:
     console.print(f"Film    {score.film}", markup=False)
     console.print(f"Report  {score.report}", markup=False)
     console.print(
-        "Dub your own:  dubwright dub FILE --to es --transcript FILE.srt --translation FILE.es.srt"
+        f"Dub your own:  {program()} dub FILE --to es --transcript FILE.srt --translation FILE.es.srt",
+        markup=False,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dubwright.cli.face import Face, verb
+from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.text import clock, size
 from dubwright_kit import NextAction, Problem
@@ -186,7 +186,7 @@ def run(
         handle = studio.run(job_type, item, options)
         if detach:
             job = handle.job
-            face.note("Queued. A worker (dubwright worker) will take it.")
+            face.note(f"Queued. A worker ({program()} worker) will take it.")
         else:
             job = follow(face, handle)
     artifacts = list((job.result or {}).get("artifacts", ()))

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import traceback
@@ -143,9 +144,15 @@ def bug(error: Exception, chosen: Path | None) -> Problem:
     )
 
 
+def program() -> str:
+    """What to type for the program: its name when that is on PATH, else where it lies."""
+    beside = Path(sys.executable).with_name("dubwright.exe" if os.name == "nt" else "dubwright")
+    return "dubwright" if shutil.which("dubwright") or not beside.exists() else str(beside)
+
+
 def command_line(action: NextAction, home: Path | None = None) -> str:
     """Return the command that a person types for an action."""
-    words = ["dubwright", *action.verb.split()]
+    words = [program(), *action.verb.split()]
     options: Mapping[str, Any] = action.args
     words += [str(word) for word in options.get("_", ())]
     for name, value in options.items():

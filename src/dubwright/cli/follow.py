@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dubwright.cli.face import Face
+from dubwright.cli.face import Face, program
 from dubwright.jobs.model import Job, JobEvent
 from dubwright_kit import Cancelled
 
@@ -32,7 +32,7 @@ def follow(face: Face, handle: Handle) -> Job:
         except KeyboardInterrupt:
             if not _confirmed(face):
                 face.note(
-                    f"The job goes on when a worker runs: dubwright worker (job {handle.id})."
+                    f"The job goes on when a worker runs:  {program()} worker   (job {handle.id})"
                 )
                 raise
             handle.cancel()
@@ -40,7 +40,7 @@ def follow(face: Face, handle: Handle) -> Job:
             for event in handle.events():
                 show(event, handle)
             face.note(
-                f"Stopped; what is finished is kept. Go on with:  dubwright job retry {handle.id}"
+                f"Stopped; what is finished is kept. Go on with:  {program()} job retry {handle.id}"
             )
             raise Cancelled(handle.id) from None
     return check(handle.job)

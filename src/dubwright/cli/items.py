@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dubwright.cli.face import Face, verb
+from dubwright.cli.face import Face, program, verb
 from dubwright.cli.text import clock, size, table
 from dubwright_kit import Problem
 
@@ -93,7 +93,7 @@ def items(face: Face) -> None:
 
     def people(console: Console) -> None:
         if not found:
-            console.print("The library is empty. Add a film:  dubwright add FILE")
+            console.print(f"The library is empty. Add a film:  {program()} add FILE")
             return
         rows = [(one.id, one.title, clock(one.duration_s), str(one.source)) for one in found]
         console.print(table(("id", "title", "length", "source"), rows))
