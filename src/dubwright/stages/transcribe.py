@@ -16,6 +16,7 @@ from dubwright.library.segmentation import segment_words, snap_cues, spread_text
 from dubwright.library.subtitles import Form, read_cues, render
 from dubwright.stages.base import StageContext, StageResult
 from dubwright.stages.separate import working_audio
+from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import Span, TextSpan, TranscribeAsk, TranscribeDone, Word
 
 NAME = "transcribe"
@@ -53,7 +54,7 @@ def run(ctx: StageContext) -> StageResult:
     cues = read_cues(path) if path else ()
     align = path is not None and _can_align(ctx, pack, language)
     if path is None:
-        ctx.packs.require(pack)
+        _require_recogniser(ctx, pack, language)
     uses_pack = path is None or align
     key = ctx.key(
         NAME,
@@ -68,9 +69,11 @@ def run(ctx: StageContext) -> StageResult:
         track = ctx.library.track(int(known.info["track"]))
         return StageResult(known, track, cached=True, info=known.info)
     speech = _speech(ctx)
-    if path is None:
+    if path is None and not speech:
+        heard = Heard((), pack.replace("asr-", "asr:", 1), True, False, "nobody speaks")
+    elif path is None:
         heard = _recognised(ctx, pack, language, speech)
-    elif align:
+    elif align and speech:
         heard = _aligned(ctx, pack, language, cues, speech, path.name)
     else:
         heard = _placed(cues, speech, path.name)
@@ -86,6 +89,24 @@ def spoken_language(ctx: StageContext) -> tuple[str, bool]:
         return normalise(str(wanted)), False
     tag = tagged(ctx.item)
     return (tag, False) if tag else (DEFAULT_LANGUAGE, True)
+
+
+def _require_recogniser(ctx: StageContext, pack: str, language: str) -> None:
+    """Raises what keeps the pack from use, and ``asr-language`` when it does not know the language."""
+    known = ctx.packs.require(pack).manifest.languages
+    if language not in known:
+        raise Problem(
+            "asr-language",
+            f"{pack} knows {', '.join(known)}; the speech of {ctx.item.title} is taken as {language}.",
+            NextAction(
+                "give the transcript (or the language, if it is another: from=en)",
+                "run",
+                {
+                    "_": ["asr_local", ctx.item.id],
+                    "option": [f"from={language}", "transcript=FILE.srt"],
+                },
+            ),
+        )
 
 
 def _can_align(ctx: StageContext, pack: str, language: str) -> bool:
