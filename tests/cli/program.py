@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ class Program:
 
     home: Path
 
-    def run(self, *words: str | Path, timeout_s: float = 240, **env: str) -> Outcome:
-        environment = {**os.environ, "DUBWRIGHT_HOME": str(self.home), "COLUMNS": "200", **env}
+    def run(
+        self, *words: str | Path, timeout_s: float = 240, env: Mapping[str, str] | None = None
+    ) -> Outcome:
+        own = {"DUBWRIGHT_HOME": str(self.home), "COLUMNS": "200"}
+        environment = {**os.environ, **own, **(env or {})}
         command = [sys.executable, "-m", "dubwright.cli.main", *(str(word) for word in words)]
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=timeout_s, check=False
@@ -43,9 +47,9 @@ class Program:
         assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def ok(self, *words: str | Path) -> Any:
+    def ok(self, *words: str | Path, env: Mapping[str, str] | None = None) -> Any:
         """Run with --json; the command must succeed."""
-        outcome = self.run(*words, "--json")
+        outcome = self.run(*words, "--json", env=env)
         assert outcome.code == 0, (words, outcome)
         return outcome.json
 

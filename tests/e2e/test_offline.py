@@ -62,7 +62,7 @@ def seen_by(program: Program, tmp_path: Path, *words: str) -> list[str]:
     seen = tmp_path / "seen.txt"
     seen.unlink(missing_ok=True)
     path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    program.ok(*words, SEEN=str(seen), PYTHONPATH=path)
+    program.ok(*words, env={"SEEN": str(seen), "PYTHONPATH": path})
     lines = seen.read_text().splitlines()
     assert lines[0] == "hooked"
     return [line for line in lines if line != "hooked"]
