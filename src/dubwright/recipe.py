@@ -37,7 +37,12 @@ class Step:
 DUB: tuple[Step, ...] = (
     Step("separate_audio_{separator}", ("ingest", "separate"), ("separator",), 30),
     Step("asr_local", ("ingest", "transcribe"), ("transcript", "from", "asr"), 15),
-    Step("diarize_local_v1", ("ingest", "diarize"), ("speakers", "diarizer", "without_transcript"), 10),
+    Step(
+        "diarize_local_v1",
+        ("ingest", "diarize"),
+        ("speakers", "diarizer", "without_transcript"),
+        10,
+    ),
     Step("translate_v1", ("translate",), ("to", "from", "translation", "translator"), 2),
     Step("tts_preview_pyttsx3_v1", ("speak", "fit"), ("to", "voice"), 18),
     Step("mix_dub_preview_v1", ("mix",), ("separator", "to", "duck_db"), 15),

@@ -7,14 +7,9 @@ two stems add up to it within half a step of 16 bits.
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Dict, List, Optional
-
-# The matrix products are small: more BLAS threads gain nothing and, on a busy machine, wait for each
-# other (measured: three times slower). numpy reads this when it is first imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import numpy.typing as npt

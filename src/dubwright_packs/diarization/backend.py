@@ -6,10 +6,6 @@ import os
 from pathlib import Path
 from typing import Dict, List
 
-# The matrix products are small: more BLAS threads gain nothing and, on a busy machine, wait for each
-# other (measured: three times slower). numpy reads this when it is first imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import numpy as np
 import numpy.typing as npt
 

@@ -9,17 +9,11 @@ from __future__ import annotations
 import errno
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
-
-# The matrix products here are small: a second BLAS thread gains nothing and, where other programs
-# want the cores too, waits for itself (measured: six to ten times slower on a busy machine). Read by numpy
-# when it is first imported, so this has to come before.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import numpy.typing as npt
