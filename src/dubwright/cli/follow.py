@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dubwright.cli.face import Face, program
 from dubwright.jobs.model import Job, JobEvent
+from dubwright.recipe import DUB_JOB
 from dubwright_kit import Cancelled
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def follow(face: Face, handle: Handle) -> Job:
     """
     from dubwright.studio.work import check
 
-    with _display(face) as show:
+    parent = handle.job.type == DUB_JOB
+    with _display(face, handle.id if parent else "") as show:
         try:
             for event in handle.events():
-                show(event, handle)
+                show(event)
         except KeyboardInterrupt:
             if not _confirmed(face):
                 face.note(
@@ -38,7 +40,7 @@ def follow(face: Face, handle: Handle) -> Job:
             handle.cancel()
             face.note("Stopping ...")
             for event in handle.events():
-                show(event, handle)
+                show(event)
             face.note(
                 f"Stopped; what is finished is kept. Go on with:  {program()} job retry {handle.id}"
             )
@@ -58,23 +60,24 @@ def _confirmed(face: Face) -> bool:
         return True
 
 
-Show = Callable[[JobEvent, Any], None]
+Show = Callable[[JobEvent], None]
 
 
 @contextmanager
-def _display(face: Face) -> Iterator[Show]:
+def _display(face: Face, parent: str) -> Iterator[Show]:
+    """``parent`` is the id of the job whose events are the sum of its children's ("": none)."""
     if face.progress == "json":
         yield _json_line
     elif face.progress == "none" or (face.json and face.progress == "auto"):
-        yield lambda event, handle: None
+        yield lambda event: None
     elif face.err.is_terminal:
-        with _bars(face) as show:
+        with _bars(face, parent) as show:
             yield show
     else:
-        yield _Lines(face)
+        yield _Lines(face, parent)
 
 
-def _json_line(event: JobEvent, handle: Any) -> None:
+def _json_line(event: JobEvent) -> None:
     record = {
         "job": event.job_id,
         "at": event.at,
@@ -90,13 +93,14 @@ def _json_line(event: JobEvent, handle: Any) -> None:
 class _Lines:
     """For logs and pipes: a line when a stage begins, and one every ten seconds."""
 
-    def __init__(self, face: Face):
+    def __init__(self, face: Face, parent: str):
         self._face = face
+        self._parent = parent
         self._stage = ""
         self._at = 0.0
 
-    def __call__(self, event: JobEvent, handle: Any) -> None:
-        if event.kind != "progress" or not event.stage:
+    def __call__(self, event: JobEvent) -> None:
+        if event.kind != "progress" or not event.stage or event.job_id == self._parent:
             return
         now = time.monotonic()
         if event.stage != self._stage or now - self._at >= 10:
@@ -106,7 +110,7 @@ class _Lines:
 
 
 @contextmanager
-def _bars(face: Face) -> Iterator[Show]:
+def _bars(face: Face, parent: str) -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -119,17 +123,19 @@ def _bars(face: Face) -> Iterator[Show]:
     with Progress(*columns, console=face.err, transient=False) as progress:
         tasks: dict[str, Any] = {}
 
-        def show(event: JobEvent, handle: Any) -> None:
-            if event.kind != "progress" or not event.stage or event.job_id == "":
+        def show(event: JobEvent) -> None:
+            if event.kind != "progress" or not event.stage:
                 return
-            task = tasks.get(event.stage)
-            if task is None:
-                for other in tasks.values():
-                    progress.update(other, completed=1.0, note="")
-                    progress.stop_task(other)
-                task = tasks[event.stage] = progress.add_task(event.stage, total=1.0, note="")
+            name = "whole dub" if event.job_id == parent else event.stage
+            if name not in tasks:
+                for other, task in tasks.items():
+                    if other != "whole dub":
+                        progress.update(task, completed=1.0, note="")
+                        progress.stop_task(task)
+                tasks[name] = progress.add_task(name, total=1.0, note="")
             share = event.done / event.total if event.total else None
-            progress.update(task, completed=share, note=event.note[:60])
+            note = "" if event.job_id == parent else event.note[:60]
+            progress.update(tasks[name], completed=share, note=note)
 
         yield show
         for task in tasks.values():
