@@ -109,7 +109,9 @@ class RunningJob:
             self.log.warning("progress could not be written: %s", error)
 
 
-class _LogFile(logging.FileHandler):
+class LogFile(logging.FileHandler):
+    """A log that a full disk makes shorter, not louder."""
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Lose the line: logging would print a traceback over the progress bars."""
 
@@ -117,7 +119,7 @@ class _LogFile(logging.FileHandler):
 def _open_log(job: Job, path: str) -> logging.Logger:
     # Not from logging.getLogger: that keeps every logger for ever, and a job's log is its own.
     log = logging.Logger(f"dubwright.job.{job.id}", logging.DEBUG)
-    handler = _LogFile(path, encoding="utf-8")
+    handler = LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     return log

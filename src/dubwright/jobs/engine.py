@@ -23,11 +23,13 @@ from . import rows
 from .lock import is_held
 from .model import CLOSED, Job, JobEvent, JobRequest, State
 from .schema import Database
-from .trouble import database_problem
+from .trouble import check_room, database_problem
 
 FOLLOW_INTERVAL_S = 0.1
 WORKER_GRACE_S = 3.0
 """How long a follower waits for a worker before it says that none runs."""
+QUIET_S = 5.0
+"""After so long without an event a follower looks whether events can be written at all."""
 _EVENTS_A_TIME = 1000
 
 
@@ -106,27 +108,32 @@ class Jobs:
     def follow(self, job_id: str) -> Iterator[JobEvent]:
         """Yield the events of the job's newest attempt and of its children until it is closed.
 
-        Raises Problem ``job-not-found``, and ``worker-stopped`` when the job is open and for
-        three seconds there was no event and no worker (it died, or none was started).
+        Raises Problem ``job-not-found``, ``worker-stopped`` when the job is open and for three
+        seconds there was no event and no worker (it died, or none was started), and ``disk-full``
+        when nothing comes because there is no room to write it down.
         """
         job_id = self.job(job_id).id
         last = self._before_attempt(job_id)
-        alive_s = time.monotonic()
+        alive_s = heard_s = time.monotonic()
         while True:
             closed = self.job(job_id).state in CLOSED  # asked first: no event comes after
             fresh = self._family_events(job_id, last)
             for event in fresh:
                 last = event.id
                 yield event
+            now_s = time.monotonic()
             if fresh:
-                alive_s = time.monotonic()
+                alive_s = heard_s = now_s
             elif closed:
                 return
             else:
                 if self.worker_running():
-                    alive_s = time.monotonic()
-                elif time.monotonic() - alive_s > WORKER_GRACE_S:
+                    alive_s = now_s
+                elif now_s - alive_s > WORKER_GRACE_S:
                     raise _worker_stopped(self.job(job_id))
+                if now_s - heard_s > QUIET_S:
+                    heard_s = now_s
+                    check_room(self._home.database.parent, job_id)
                 time.sleep(FOLLOW_INTERVAL_S)
 
     def cancel(self, job_id: str) -> Job:

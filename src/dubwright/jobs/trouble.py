@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
+import tempfile
 from pathlib import Path
 
-from dubwright_kit import NextAction, Problem
+from dubwright_kit import NextAction, Problem, is_disk_full
 
+_ROOM_BYTES = 256 << 10
+"""What the two databases want for a moment's work; with less they may fail at any time."""
 _PRIMARY = 0xFF  # extended result codes carry the primary one in their low byte
 
 
@@ -41,7 +43,7 @@ def database_problem(error: sqlite3.DatabaseError, path: Path) -> Problem:
 
 def folder_problem(error: OSError, folder: Path) -> Problem:
     """Return ``disk-full`` or ``not-writable`` for a job's folder that cannot be made."""
-    if error.errno == errno.ENOSPC:
+    if is_disk_full(error):
         return _disk_full(folder)
     return Problem(
         "not-writable",
@@ -49,6 +51,26 @@ def folder_problem(error: OSError, folder: Path) -> Problem:
         NextAction("check the folder's permissions, or use another data folder", "diagnostics", {}),
         str(error),
     )
+
+
+def check_room(folder: Path, job_id: str) -> None:
+    """Raise Problem ``disk-full`` when the worker cannot write down how far ``job_id`` is.
+
+    Its end would be written as soon as there is room; until then nobody would be told anything.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(bytes(_ROOM_BYTES))
+    except OSError as error:
+        if not is_disk_full(error):
+            return
+        raise Problem(
+            "disk-full",
+            f"The disk that holds {folder} is full; job {job_id} cannot even write down how far it is.",
+            NextAction(
+                "free some space, then go on where it stopped", "job retry", {"_": [job_id]}
+            ),
+        ) from error
 
 
 def _disk_full(folder: Path) -> Problem:

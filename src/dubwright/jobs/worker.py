@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from dubwright.home import Home
 from dubwright_kit import NextAction, Problem
 
 from .attempts import Attempts, Waiting
+from .context import LogFile
 from .faults import FaultTrace
 from .lock import WorkerLock
 from .model import CLOSED, Job, JobType, Queue
@@ -99,7 +101,7 @@ class Worker:
         self._thread.start()
 
     def _start_parts(self) -> None:
-        self._handler = logging.FileHandler(self._home.logs / "worker.log", encoding="utf-8")
+        self._handler = LogFile(self._home.logs / "worker.log", encoding="utf-8")
         self._handler.setFormatter(
             logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
         )
@@ -137,7 +139,10 @@ class Worker:
             self._queues.settle()
         self._queues.close()
         if idle:
-            self._attempts.end()
+            try:
+                self._attempts.end()
+            except sqlite3.OperationalError as error:  # a full disk; the next session ends this one
+                self._log.error("the session's end could not be written: %s", error)
             self._database.close()
             self._lock.release()
         else:
