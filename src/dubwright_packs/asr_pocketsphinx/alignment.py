@@ -31,6 +31,7 @@ _LOOK_EVERY = 8
 _LONGEST_GAP_S = 40.0
 _WHOLE_GAP_S = 10.0
 """Up to this the pauses in a gap are listened to as well: speech may have been missed in them."""
+_MOST_OPTIONAL_TOKENS = 200
 _STRANDED_LETTERS, _CLOSE_S, _PAUSE_S = 4, 0.15, 0.35
 _WIDER = (0, 2, 6)
 _SECONDS_A_LETTER = (0.018, 0.35)
@@ -155,9 +156,12 @@ def _align_between(
             low = found[before].start_s if before is not None else spans[0][0]
             high = found[after].end_s if after is not None else spans[-1][1]
             heard = _aligned_gap(aligner, recording, tokens[start:stop], clip(spans, low, high))
-            if heard:
-                inner = range(start + (before is not None), stop - (after is not None))
-                found.update({i: one for i in inner if (one := heard[i - start]) is not None})
+            inner = range(start + (before is not None), stop - (after is not None))
+            timed = {i: one for i in inner if heard and (one := heard[i - start]) is not None}
+            if timed:
+                for index in inner:
+                    found.pop(index, None)
+                found.update(timed)
                 break
 
 
@@ -179,16 +183,26 @@ def _aligned_gap(
 ) -> Sequence[Optional[Heard]]:
     """The tokens' times when the speech in ``spans`` can be just these tokens; else nothing."""
     letters = sum(token.letters for token in tokens)
-    if not spans or not letters:
-        return []
     seconds = sum(b - a for a, b in spans)
     fewest, most = _SECONDS_A_LETTER
-    if seconds > _LONGEST_GAP_S or not fewest * letters <= seconds <= most * letters + 1.0:
+    if not spans or not letters or seconds > min(_LONGEST_GAP_S, most * letters + 1.0):
         return []
     whole = (spans[0][0], spans[-1][1])
     chunk = Chunk((whole,) if whole[1] - whole[0] <= _WHOLE_GAP_S else tuple(spans))
-    heard = aligner.align(recording.read(chunk), [token.ways for token in tokens])
+    pcm = recording.read(chunk)
+    ways = [token.ways for token in tokens]
+    heard = aligner.align(pcm, ways) if seconds >= fewest * letters else None
+    if heard is None and len(tokens) <= _MOST_OPTIONAL_TOKENS:
+        heard = aligner.align(pcm, ways, _sentences(tokens))
     return [None if one is None else _moved(chunk, one) for one in heard or ()]
+
+
+def _sentences(tokens: Sequence[_Token]) -> List[Tuple[int, int]]:
+    """Half-open ranges of the sentences between the first and the last token, which are anchors."""
+    last = len(tokens) - 1
+    ends = [i + 1 for i in range(1, last) if ends_sentence(tokens[i].text)]
+    cuts = [1, *(end for end in ends if 1 < end < last), last]
+    return [(a, b) for a, b in zip(cuts[:-1], cuts[1:]) if b > a]
 
 
 def _words(

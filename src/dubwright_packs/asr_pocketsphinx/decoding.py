@@ -112,14 +112,18 @@ class Aligner:
         return list(_decode(self._listener, pcm))
 
     def align(
-        self, pcm: bytes, readings: Sequence[Sequence[Sequence[str]]]
+        self,
+        pcm: bytes,
+        readings: Sequence[Sequence[Sequence[str]]],
+        optional: Sequence[Tuple[int, int]] = (),
     ) -> Optional[List[Optional[Heard]]]:
         """Times of every token (given by its readings) when exactly these are said, in order.
 
         None when the decoder finds no way through, or only by squeezing a word into the least time
-        that its phones can take; an element is None for a token without sound.
+        that its phones can take; an element is None for a token without sound. The ``optional`` ranges
+        of tokens may be left out, whole; their elements are then None.
         """
-        grammar = Grammar(readings)
+        grammar = Grammar(readings, optional)
         if not grammar.owner:
             return [None] * len(readings)
         for alias, word in grammar.words.items():
@@ -136,8 +140,11 @@ class Aligner:
                 return None
             first = found[token] or heard
             found[token] = Heard(heard.word, first.start_s, heard.end_s, min(first.p, heard.p))
-        complete = all(found[token] is not None for token in set(grammar.owner.values()))
-        return found if complete else None
+        said = {token for token, one in enumerate(found) if one is not None}
+        for start, end in optional:
+            if said.isdisjoint(range(start, end)):
+                said.update(range(start, end))
+        return found if said.issuperset(grammar.owner.values()) else None
 
     def _squeezed(self, heard: Heard, word: str) -> bool:
         phones = min(len(sounds.split()) for sounds in self._lexicon.sounds(word))
