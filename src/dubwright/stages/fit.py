@@ -45,14 +45,17 @@ def run(ctx: StageContext) -> StageResult:
         manifest = _manifest(script, plans, durations, utterances)
         manifest_path = folder / "manifest.json"
         manifest_path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")
-        info = _info(script, plans)
+        info = _info(script, plans, utterances)
         final = ctx.files.speech(BACKEND)
+        places = {manifest_path: ctx.files.manifest_json(BACKEND)}
+        if script.lines:  # a film in which nobody speaks has an empty manifest and no folder
+            places[segments] = final / "segments"
         artifact = ctx.library.adopt(
             ctx.item.id,
             STAGE,
             BACKEND,
             key(ctx, script),
-            {manifest_path: ctx.files.manifest_json(BACKEND), segments: final / "segments"},
+            places,
             info,
         )
     return StageResult(artifact, info=info)
@@ -163,8 +166,11 @@ def _manifest(
             "overflow_s": round(max(0.0, duration - plan.slot_s), 4)
             if plan.strategy == "overflow"
             else 0.0,
+            "warnings": ["nothing to speak"] if spoken.silent else [],
         }
-        for line, plan, duration in zip(script.lines, plans, durations, strict=True)
+        for line, plan, duration, spoken in zip(
+            script.lines, plans, durations, utterances, strict=True
+        )
     ]
     voices = sorted({str(line.voice) for line in script.lines})
     return {
@@ -176,7 +182,9 @@ def _manifest(
     }
 
 
-def _info(script: Script, plans: Sequence[LinePlan]) -> dict[str, Any]:
+def _info(
+    script: Script, plans: Sequence[LinePlan], utterances: Sequence[Utterance]
+) -> dict[str, Any]:
     strategies: dict[str, int] = {}
     for plan in plans:
         strategies[plan.strategy] = strategies.get(plan.strategy, 0) + 1
@@ -184,5 +192,6 @@ def _info(script: Script, plans: Sequence[LinePlan]) -> dict[str, Any]:
         "lines": len(plans),
         "language": script.language,
         "strategies": strategies,
+        "silent_lines": sum(one.silent for one in utterances),
         "overflow_s": round(sum(plan.overflow_s for plan in plans), 3),
     }

@@ -27,6 +27,9 @@ ONLY_SPEAKER = "S1"
 BATCH = 40
 """Lines a call: small enough that a kill loses seconds, large enough to hide a call's cost."""
 
+LONGEST_SILENT_S = 0.2
+"""A backend writes a short silence for a line that it cannot say; longer files are not looked at."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -57,6 +60,8 @@ class Utterance:
     wav: Path
     duration_s: float
     rate: float
+    silent: bool = False
+    """True when the voice found nothing in the text that it could say."""
 
 
 def read_script(ctx: StageContext) -> Script:
@@ -131,7 +136,7 @@ def speak(ctx: StageContext, lines: Iterable[tuple[Line, float]], language: str)
         ctx.job.report(start, len(missing), f"{len(missing)} lines to speak")
         _speak_batch(ctx, missing[start : start + BATCH], language)
     ctx.job.report(len(wanted), len(wanted), "")
-    return [Utterance(path, _duration_s(path), rate) for _, rate, path in wanted]
+    return [_utterance(path, rate) for _, rate, path in wanted]
 
 
 def _place(ctx: StageContext, line: Line, rate: float, language: str) -> Path:
@@ -170,6 +175,9 @@ def _speak_batch(
             aside.replace(path)
 
 
-def _duration_s(path: Path) -> float:
+def _utterance(path: Path, rate: float) -> Utterance:
     with wave.open(str(path), "rb") as file:
-        return file.getnframes() / file.getframerate()
+        duration_s = file.getnframes() / file.getframerate()
+        short = duration_s <= LONGEST_SILENT_S
+        silent = short and not any(file.readframes(file.getnframes()))
+    return Utterance(path, duration_s, rate, silent)
