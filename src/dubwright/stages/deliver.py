@@ -18,6 +18,12 @@ NAME = "deliver"
 VERSION = 1
 BACKEND = "dub_preview"
 OVERFLOW_SHOWN_S = 0.05
+FILM_SUFFIXES = (".mkv", ".mp4", ".m4a")
+ASKED_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".ts"),
+    *(".m4a", ".mp3", ".wav", ".flac", ".ogg", ".aac", ".opus"),
+)
+"""What counts as the suffix of a name given with ``--out`` ("talk v1.2" has none)."""
 
 
 def run(ctx: StageContext) -> StageResult:
@@ -36,11 +42,12 @@ def run(ctx: StageContext) -> StageResult:
     language = str(ctx.options.get("to") or film.info.get("language") or "")
     delivered = source
     if ctx.options.get("out"):
-        delivered = place_copy(source, Path(str(ctx.options["out"])))
+        delivered = place_copy(source, Path(str(ctx.options["out"])), ctx.item.source)
     sidecars: list[Path] = []
     if ctx.options.get("subtitles") == "sidecar":
         for srt, name in _subtitle_files(ctx, language):
-            sidecars.append(place_copy(srt, delivered.with_name(f"{delivered.stem}.{name}.srt")))
+            beside = delivered.with_name(f"{delivered.stem}.{name}.srt")
+            sidecars.append(place_copy(srt, beside, ctx.item.source))
     report = build_report(ctx, film, language)
     report["film"] = str(delivered)
     report["subtitles"] = [str(path) for path in sidecars] or [
@@ -69,13 +76,17 @@ def _subtitle_files(ctx: StageContext, language: str) -> list[tuple[Path, str]]:
     return found
 
 
-def place_copy(made: Path, final: Path) -> Path:
-    """Copy (or hard-link) ``made`` to ``final`` atomically; mp4 asked of an mkv keeps its suffix.
+def place_copy(made: Path, final: Path, keep: Path) -> Path:
+    """Copy ``made`` to ``final`` atomically, with the suffix of what it is; never onto ``keep``.
 
-    Returns the path written. Raises Problem ``disk-full``.
+    Returns the path written: the film itself (``keep``) may bear the name that the suffix gives,
+    so the copy is then called ``NAME.dub.SUFFIX``. Raises Problem ``disk-full``.
     """
-    if final.suffix.lower() != made.suffix.lower() and made.suffix in (".mkv", ".mp4", ".m4a"):
-        final = final.with_suffix(made.suffix)
+    if final.suffix.lower() != made.suffix.lower() and made.suffix in FILM_SUFFIXES:
+        stem = final.stem if final.suffix.lower() in ASKED_SUFFIXES else final.name
+        final = final.with_name(stem + made.suffix)
+    if final.exists() and keep.exists() and final.samefile(keep):
+        final = final.with_name(f"{final.stem}.dub{final.suffix}")
     aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +120,11 @@ def build_report(ctx: StageContext, film: Artifact, language: str) -> dict[str, 
             f"{len(over)} of {len(lines)} lines are longer than their place even when spoken "
             "faster; shorten their translation. They are listed under overflow."
         )
+    silent = [line for line in lines if line.get("warnings")]
+    if silent:
+        numbers = ", ".join(str(int(line["index"]) + 1) for line in silent[:10])
+        more = ", ..." if len(silent) > 10 else ""
+        warnings.append(f"The voice had nothing to say in line {numbers}{more}: no words it knows.")
     for artifact in (ctx.library.newest_artifact(ctx.item.id, "ingest"), mix, film):
         if artifact is not None:
             warnings += [str(note) for note in artifact.info.get("notes", ())]
