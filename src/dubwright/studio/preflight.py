@@ -50,13 +50,13 @@ def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapp
         raise Problem(
             "option-invalid",
             f'--subtitles takes embed, sidecar or none, not "{ask.subtitles}".',
-            NextAction("embed them", "dub", {"_": [item.id], "to": target, "subtitles": "embed"}),
+            NextAction("embed them", "dub", _again(item, ask, subtitles="embed")),
         )
     if ask.speakers is not None and not 1 <= ask.speakers <= 50:
         raise Problem(
             "option-invalid",
             f"--speakers takes a number from 1 to 50, not {ask.speakers}.",
-            NextAction("let it count them", "dub", {"_": [item.id], "to": target}),
+            NextAction("let it count them", "dub", _again(item, ask, speakers=None)),
         )
     separator = pick_separator(packs, ask.separator)
     _readable_text(ask.transcript)
@@ -75,7 +75,7 @@ def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapp
         "speakers": ask.speakers,
         "subtitles": ask.subtitles,
         "keep_original_track": ask.keep_original_track or None,
-        "out": _out(ask.out, item),
+        "out": _out(ask, item),
     }
     packs.require(options["separator"])
     if ask.speakers != 1:
@@ -126,29 +126,53 @@ def _transcribing(
     raise Problem(
         "no-transcriber",
         f'No installed pack can transcribe "{spoken}"; pocketsphinx drafts English only.',
-        NextAction(
-            "give the transcript", "dub", {"_": [item.id], "to": ask.to, "transcript": "FILE.srt"}
-        ),
+        NextAction("give the transcript", "dub", _again(item, ask, transcript="FILE.srt")),
     )
 
 
-def _out(out: Path | None, item: Item) -> str | None:
+def _out(ask: DubAsk, item: Item) -> str | None:
     """Return the absolute output path. Raises Problem ``out-not-writable``/``out-is-source``."""
-    if out is None:
+    if ask.out is None:
         return None
-    path = Path(os.path.abspath(out.expanduser()))  # noqa: PTH100  # as typed, links kept
+    path = Path(os.path.abspath(ask.out.expanduser()))  # noqa: PTH100  # as typed, links kept
     if path.is_dir():
         path = path / f"{item.source.stem}.dub{item.source.suffix or '.mp4'}"
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise Problem(
             "out-not-writable",
             f"The folder {path.parent} does not exist or cannot be written.",
-            NextAction("leave --out away; the film stays in the library", "dub", {"_": [item.id]}),
+            NextAction(
+                "leave --out away; the film stays in the library",
+                "dub",
+                _again(item, ask, out=None),
+            ),
         )
     if path.exists() and item.source.exists() and path.samefile(item.source):
+        other = path.with_name(f"{path.stem}.dub{path.suffix}")
         raise Problem(
             "out-is-source",
             f"{path} is the film itself; sources are never overwritten.",
-            NextAction("choose another name", "dub", {"_": [item.id], "out": "OTHER.mp4"}),
+            NextAction("choose another name", "dub", _again(item, ask, out=str(other))),
         )
     return str(path)
+
+
+def _again(item: Item, ask: DubAsk, **changed: Any) -> dict[str, Any]:
+    """The same dub with what is changed, as a next action's arguments: typed as printed, it runs."""
+    asked: dict[str, Any] = {
+        "to": ask.to,
+        "from": ask.source_language,
+        "transcript": _text(ask.transcript),
+        "translation": _text(ask.translation),
+        "separator": ask.separator,
+        "asr": ask.asr,
+        "diarizer": ask.diarizer,
+        "translator": ask.translator,
+        "voice": ask.voice,
+        "speakers": ask.speakers,
+        "out": _text(ask.out),
+        "keep_original_track": ask.keep_original_track or None,
+        "subtitles": None if ask.subtitles == "embed" else ask.subtitles,
+    }
+    kept = {name: value for name, value in {**asked, **changed}.items() if value is not None}
+    return {"_": [item.id], **kept}
