@@ -78,6 +78,8 @@ class Memory:
                 words, rss = process.cmdline(), process.memory_info().rss
             except psutil.Error:
                 continue  # it ended just now
+            if not words:
+                continue  # it ended, and nobody has asked how yet
             name = words[words.index("--path") - 1] if "--path" in words else words[-1][:20]
             if process == root:
                 name = "dubwright"
