@@ -27,3 +27,14 @@ def test_a_copy_never_lands_on_the_source(tmp_path: Path, asked: str, written: s
     assert place_copy(made, tmp_path / asked, source) == tmp_path / written
     assert (tmp_path / written).read_bytes() == b"dub"
     assert source.read_bytes() == b"source"
+
+
+def test_what_a_killed_copy_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    source, made, out = tmp_path / "film.mp4", tmp_path / "made.mp4", tmp_path / "out"
+    made.write_bytes(b"dub")
+    out.mkdir()
+    (out / ".talk.mp4.dubwright.part").write_bytes(b"du")
+
+    place_copy(made, out / "talk.mp4", source)
+
+    assert [path.name for path in out.iterdir()] == ["talk.mp4"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,8 @@ def place_copy(made: Path, final: Path, keep: Path) -> Path:
         final = final.with_name(stem + made.suffix)
     if final.exists() and keep.exists() and final.samefile(keep):
         final = final.with_name(f"{final.stem}.dub{final.suffix}")
-    aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.part")
+    # The same name each time: what a killed run left is overwritten by the next and not kept for ever.
+    aside = final.with_name(f".{final.name}.dubwright.part")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, aside)
