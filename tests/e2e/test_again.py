@@ -86,7 +86,6 @@ def test_the_same_again_and_one_edited_line(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="a bad file ends the batch before its first film", strict=False)
 def test_a_batch_goes_on_past_a_bad_film(program: Program, tmp_path: Path) -> None:
     texts = write_texts(tmp_path)
     films = [

@@ -65,27 +65,39 @@ def dub(
         "subtitles": subtitles,
     }
     with face.studio() as studio:
-        ids = _items(studio, films, face)
-        if len(ids) == 1:
+        ids, failed = _items(studio, films)
+        if failed and not ids and len(failed) == 1:
+            raise failed[0][1]
+        if len(ids) == 1 and not failed:
             film = _dub_one(face, studio, ids[0], to, options)
             face.show(_film_json(film), lambda console: _film_text(film, console))
             return
-        _batch(face, studio, ids, to, options)
+        _batch(face, studio, ids, failed, to, options)
 
 
-def _items(studio: Studio, films: list[str], face: Face) -> list[str]:
-    """Return item ids of files (added now) and of ids; files first win over ids of the same name."""
+Failed = list[tuple[str, Problem]]
+
+
+def _items(studio: Studio, films: list[str]) -> tuple[list[str], Failed]:
+    """Return the ids of the films (files are added now) and what could not be found or added.
+
+    A file wins over an id of the same name.
+    """
     ids: list[str] = []
+    failed: Failed = []
     for film in films:
         looks_like_file = Path(film).exists() or any(mark in film for mark in "./\\*?[")
-        if not looks_like_file:
-            ids.append(studio.library.item(film).id)
+        try:
+            if not looks_like_file:
+                ids.append(studio.library.item(film).id)
+                continue
+            result = studio.add_many([film])
+        except Problem as problem:
+            failed.append((film, problem))
             continue
-        result = studio.add_many([film])
-        if result.failed:
-            raise result.failed[0][1]
+        failed += [(str(path), problem) for path, problem in result.failed]
         ids += [one.item.id for one in result.added]
-    return list(dict.fromkeys(ids))
+    return list(dict.fromkeys(ids)), failed
 
 
 def _dub_one(face: Face, studio: Studio, item_id: str, to: str, options: Mapping[str, Any]) -> Film:
@@ -94,11 +106,22 @@ def _dub_one(face: Face, studio: Studio, item_id: str, to: str, options: Mapping
     return dubbing.wait()
 
 
-def _batch(face: Face, studio: Studio, ids: list[str], to: str, options: dict[str, Any]) -> None:
+def _batch(
+    face: Face,
+    studio: Studio,
+    ids: list[str],
+    failed: Failed,
+    to: str,
+    options: dict[str, Any],
+) -> None:
     """One film after another; a failure is told and the rest goes on."""
     _check_batch(options)
     films: list[dict[str, Any]] = []
-    failures = 0
+    for name, problem in failed:
+        films.append({"source": name, "problem": problem.to_json()})
+        if not face.json:
+            face.problem(problem)
+    failures = len(failed)
     for number, item_id in enumerate(ids, 1):
         title = studio.library.item(item_id).title
         face.note(f"[{number}/{len(ids)}] {title}")
@@ -114,7 +137,7 @@ def _batch(face: Face, studio: Studio, ids: list[str], to: str, options: dict[st
                 face.problem(problem)
     face.show(
         {"items": films},
-        lambda console: console.print(f"{len(ids) - failures} of {len(ids)} films dubbed."),
+        lambda console: console.print(f"{len(films) - failures} of {len(films)} films dubbed."),
     )
     if failures:
         raise typer.Exit(1)
