@@ -116,6 +116,8 @@ def _batch(
 ) -> None:
     """One film after another; a failure is told and the rest goes on."""
     _check_batch(options)
+    if options["out"] is not None:
+        _check_names([studio.library.item(one).source for one in ids], options["out"])
     films: list[dict[str, Any]] = []
     for name, problem in failed:
         films.append({"source": name, "problem": problem.to_json()})
@@ -160,6 +162,21 @@ def _check_batch(options: Mapping[str, Any]) -> None:
             "option-invalid",
             f"With several films --out names an existing folder; {options['out']} is none.",
             NextAction("leave --out away", "dub", {"_": ["FILES"], "to": "LANG"}),
+        )
+
+
+def _check_names(sources: list[Path], out: Path) -> None:
+    """Films of one name would be written over each other."""
+    stems = [source.stem.lower() for source in sources]
+    twice = next((source for source in sources if stems.count(source.stem.lower()) > 1), None)
+    if twice is not None:
+        raise Problem(
+            "option-invalid",
+            f'Several of these films are called "{twice.stem}"; in {out} they would take each '
+            "other's place. Dub them one by one, each with its own --out.",
+            NextAction(
+                "or leave --out away", "dub", {"_": [str(p) for p in sources], "to": "LANG"}
+            ),
         )
 
 

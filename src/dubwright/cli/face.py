@@ -107,9 +107,10 @@ class Face:
         except Problem as problem:
             self.problem(problem)
             return PROBLEM
-        except (KeyboardInterrupt, Cancelled):
+        except (KeyboardInterrupt, Cancelled) as stop:
             if self.json:
-                print(json.dumps({"cancelled": True}))
+                job = str(stop) if isinstance(stop, Cancelled) and str(stop) else None
+                print(json.dumps({"cancelled": True, "job": job}))
             return INTERRUPTED
         except BrokenPipeError:
             # The reader (head, less) has seen enough; keep Python from complaining at exit.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dubwright.cli.face import Face, program, verb
-from dubwright.cli.text import clock, size, table
+from dubwright.cli.text import clock, short, size, table
 from dubwright_kit import Problem
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def add(
         for one in result.added:
             known = "" if one.created else "  (already there)"
             console.print(
-                f"{one.item.id}  {clock(one.item.duration_s)}  {one.item.title}{known}",
+                f"{one.item.id}  {clock(one.item.duration_s)}  {short(one.item.title, 200)}{known}",
                 markup=False,
             )
 
@@ -95,7 +95,7 @@ def items(face: Face) -> None:
         if not found:
             console.print(f"The library is empty. Add a film:  {program()} add FILE")
             return
-        rows = [(one.id, one.title, clock(one.duration_s), str(one.source)) for one in found]
+        rows = [(one.id, short(one.title), clock(one.duration_s), str(one.source)) for one in found]
         console.print(table(("id", "title", "length", "source"), rows))
 
     face.show({"items": [item_json(one) for one in found]}, people)

@@ -115,7 +115,7 @@ def install(
     everything: Annotated[bool, typer.Option("--all", help="Every pack.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Install packs: shows the bill, asks, then installs (this is what connects)."""
+    """Install packs: shows the bill, asks on a terminal, then installs (this is what connects)."""
     interruptible()
     with face.studio() as studio:
         if not names and not everything:
@@ -132,7 +132,7 @@ def install(
                 from rich.prompt import Confirm
 
                 if not Confirm.ask("Install?", console=face.err, default=True):
-                    raise Cancelled("not confirmed")
+                    raise Cancelled("")
         job = follow(face, studio.install_packs([one.name for one in plans]))
         statuses = {one.manifest.id: one for one in studio.pack_statuses()}
     installed = [statuses[one.name] for one in plans]

@@ -27,6 +27,12 @@ def size(size_bytes: float) -> str:
     return f"{value:.1f} TB"
 
 
+def short(text: str, most: int = 48) -> str:
+    """``text`` on one line, with an ellipsis where it is too long for a column."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A plain table; cells are text, never markup."""
     from rich import box
@@ -38,5 +44,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
         made.add_column(column, no_wrap=True)
     made.add_column(columns[-1], overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        # Titles may hold line breaks; a row stays a row.
+        made.add_row(*(Text(" ".join(cell.split())) for cell in row))
     return made

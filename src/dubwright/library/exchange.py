@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dubwright_kit import NextAction, Problem
 
+from .cues import Transcript
 from .languages import name, normalise, tagged
-from .model import Segment, Track, TrackKind
+from .model import Item, Segment, Track, TrackKind
 from .speakers import Spoken, speakers_by_time
 from .store import Library
 from .subtitles import FORMS, read_transcript, render
@@ -39,7 +40,10 @@ def import_track(library: Library, item_id: str, path: Path, language: str) -> T
     """
     item = library.item(item_id)
     code = normalise(language)
-    transcript = read_transcript(path)
+    source = library.newest_track(item.id, "source")
+    spoken = source.language if source is not None else tagged(item)
+    kind: TrackKind = "source" if spoken in (None, code) else "translation"
+    transcript = _read(path, item, kind, code)
     stated = other_language(transcript.language, code)
     if stated is not None:  # more likely a slip than a wish
         raise Problem(
@@ -51,9 +55,6 @@ def import_track(library: Library, item_id: str, path: Path, language: str) -> T
                 {"_": [item.id, str(path)], "language": stated},
             ),
         )
-    source = library.newest_track(item.id, "source")
-    spoken = source.language if source is not None else tagged(item)
-    kind: TrackKind = "source" if spoken in (None, code) else "translation"
     lines: tuple[Segment, ...] = transcript.lines
     if source is not None:
         lines = with_speakers(lines, library.segments(source.id))
@@ -67,6 +68,21 @@ def import_track(library: Library, item_id: str, path: Path, language: str) -> T
         parent_id=None if parent is None else parent.id,
         note="; ".join((path.name, *transcript.notes)),
     )
+
+
+def _read(path: Path, item: Item, kind: TrackKind, code: str) -> Transcript:
+    """Read the file; a transcript without times is sent to where it gets them."""
+    try:
+        return read_transcript(path)
+    except Problem as problem:
+        if problem.code != "subtitles-untimed" or kind != "source":
+            raise
+        options = [f"transcript={path}", f"from={code}"]
+        raise Problem(
+            problem.code,
+            f"{path} is plain text without times; it gets them from the sound.",
+            NextAction("time it", "run", {"_": ["asr_local", item.id], "option": options}),
+        ) from None
 
 
 def with_speakers(lines: Sequence[Segment], heard: Sequence[Spoken]) -> tuple[Segment, ...]:

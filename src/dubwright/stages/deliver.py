@@ -49,6 +49,11 @@ def run(ctx: StageContext) -> StageResult:
             sidecars.append(place_copy(srt, beside, ctx.item.source))
     report = build_report(ctx, film, language)
     report["film"] = str(delivered)
+    asked = ctx.options.get("out")
+    if asked and str(delivered) != str(asked):
+        report["warnings"].append(
+            f"The film is written as {delivered.name}: its pictures go into {source.suffix[1:]}."
+        )
     report["subtitles"] = [str(path) for path in sidecars] or [
         str(path) for path, _ in _subtitle_files(ctx, language)
     ]
@@ -83,7 +88,9 @@ def place_copy(made: Path, final: Path, keep: Path) -> Path:
     """
     if final.suffix.lower() != made.suffix.lower() and made.suffix in FILM_SUFFIXES:
         stem = final.stem if final.suffix.lower() in ASKED_SUFFIXES else final.name
-        final = final.with_name(stem + made.suffix)
+        renamed = final.with_name(stem + made.suffix)
+        # A name that nobody asked for must not take the place of somebody's file.
+        final = renamed.with_name(f"{stem}.dub{made.suffix}") if renamed.exists() else renamed
     if final.exists() and keep.exists() and final.samefile(keep):
         final = final.with_name(f"{final.stem}.dub{final.suffix}")
     # The same name each time: what a killed run left is overwritten by the next and not kept for ever.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dubwright.library import Library
+from dubwright.library.languages import name as name_of
 from dubwright.library.languages import normalise, tagged
 from dubwright.library.model import Item
 from dubwright.packs.catalog import Packs
@@ -61,7 +62,12 @@ def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapp
     separator = pick_separator(packs, ask.separator)
     _readable_text(ask.transcript)
     _readable_text(ask.translation)
-    _check_voice(packs, target)
+    needed = [separator, *_speaking(packs, item, ask, target)]
+    if ask.speakers != 1:
+        needed.append(ask.diarizer or "diarization")
+    transcribing, recogniser = _transcribing(library, packs, item, ask, source)
+    _require(packs, [*needed, *recogniser])
+    _check_translation(library, packs, item, ask, source or tagged(item) or "en")
     options: dict[str, Any] = {
         "to": target,
         "from": source,
@@ -77,10 +83,7 @@ def dub_options(library: Library, packs: Packs, item: Item, ask: DubAsk) -> Mapp
         "keep_original_track": ask.keep_original_track or None,
         "out": _out(ask, item),
     }
-    packs.require(options["separator"])
-    if ask.speakers != 1:
-        packs.require(ask.diarizer or "diarization")
-    options.update(_transcribing(library, packs, item, ask, source))
+    options.update(transcribing)
     return {key: value for key, value in options.items() if value is not None}
 
 
@@ -96,37 +99,85 @@ def _readable_text(path: Path | None) -> None:
     read_cues(path)
 
 
-def _check_voice(packs: Packs, target: str) -> None:
-    """Raises ``no-voice`` when no pack speaks the language, else what keeps the pack from use."""
-    from dubwright.engines.voices import voice_language
+def _speaking(packs: Packs, item: Item, ask: DubAsk, target: str) -> list[str]:
+    """The pack that speaks the language. Raises ``no-voice``, ``voice-unknown``."""
+    from dubwright.engines.voices import parse_voice, voice_language
 
+    if ask.voice is not None:
+        try:
+            parse_voice(ask.voice)
+        except Problem as problem:
+            action = NextAction("let it choose", "dub", _again(item, ask, voice=None))
+            raise Problem(problem.code, problem.message, action, problem.detail) from None
     voices = packs.for_stage("speak")
     known = sorted({language for status in voices for language in status.manifest.languages})
     spoken = voice_language(target, known)
-    able = [status for status in voices if spoken in status.manifest.languages]
-    packs.require(able[0].manifest.id)
+    return [next(s.manifest.id for s in voices if spoken in s.manifest.languages)]
+
+
+def _require(packs: Packs, names: Sequence[str]) -> None:
+    """Raise one Problem for all packs that are missing, so that one install gets the user on."""
+    missing = [name for name in dict.fromkeys(names) if packs.status(name).state not in READY]
+    if len(missing) < 2:
+        for name in missing:
+            packs.require(name)
+        return
+    size_bytes = sum(plan.download_bytes for plan in packs.plan(missing))
+    raise Problem(
+        "pack-not-installed",
+        f"This needs packs that are not installed: {', '.join(missing)}. "
+        f"Together they are a download of {size_bytes / 1e6:,.1f} MB.",
+        NextAction("install them", "packs install", {"_": missing}),
+    )
 
 
 def _transcribing(
     library: Library, packs: Packs, item: Item, ask: DubAsk, source: str | None
-) -> dict[str, Any]:
-    """Decide where the source lines come from; raise early when nothing can give them."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Where the source lines come from: options of the job, and the recogniser that it needs.
+
+    Raises ``pack-unknown`` for a recogniser that there is not, ``no-transcriber``.
+    """
+    name = f"asr-{ask.asr}" if ask.asr else "asr-pocketsphinx"
+    able_languages = packs.manifest(name).languages
     if ask.transcript is not None or library.newest_track(item.id, "source") is not None:
         skip = ask.transcript is None and ask.asr is None
-        return {"skip": ["asr_local"]} if skip else {}
-    name = f"asr-{ask.asr}" if ask.asr else "asr-pocketsphinx"
+        return ({"skip": ["asr_local"]} if skip else {}), []
     spoken = source or tagged(item) or "en"
-    able = name in packs.manifests and spoken in packs.manifests[name].languages
+    able = spoken in able_languages
     if able and (packs.status(name).state in READY or ask.translation is None):
-        packs.require(name)
-        return {}
+        return {}, [name]
     if ask.translation is not None:
         # The translation's cues are the lines; without source text they are told apart by sound.
-        return {"skip": ["asr_local"], "without_transcript": True}
+        return {"skip": ["asr_local"], "without_transcript": True}, []
     raise Problem(
         "no-transcriber",
         f'No installed pack can transcribe "{spoken}"; pocketsphinx drafts English only.',
         NextAction("give the transcript", "dub", _again(item, ask, transcript="FILE.srt")),
+    )
+
+
+def _check_translation(
+    library: Library, packs: Packs, item: Item, ask: DubAsk, spoken: str
+) -> None:
+    """Raise ``no-translator`` now when nothing could give the lines in the wanted language."""
+    target = normalise(ask.to)
+    if ask.translator is not None:
+        _require(packs, [ask.translator])
+    track = library.newest_track(item.id, "source")
+    if track is not None and ask.transcript is None:
+        spoken = track.language
+    given = ask.translation is not None or spoken == target
+    if given or library.newest_track(item.id, "translation", target) is not None:
+        return
+    if any(status.state in READY for status in packs.for_stage("translate")):
+        return
+    raise Problem(
+        "no-translator",
+        f"Nothing here translates {name_of(spoken)} to {name_of(target)}: no translator is "
+        "installed. Give the translated lines as a subtitle file, or install Apertium with that "
+        "pair of languages.",
+        NextAction("give the lines", "dub", _again(item, ask, translation="FILE.srt")),
     )
 
 
@@ -136,7 +187,7 @@ def _out(ask: DubAsk, item: Item) -> str | None:
         return None
     path = Path(os.path.abspath(ask.out.expanduser()))  # noqa: PTH100  # as typed, links kept
     if path.is_dir():
-        path = path / f"{item.source.stem}.dub{item.source.suffix or '.mp4'}"
+        path = path / f"{item.source.stem}.{normalise(ask.to)}.mp4"
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise Problem(
             "out-not-writable",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from dubwright.home import Home
 from dubwright.jobs.engine import Jobs
-from dubwright.jobs.model import Job, State
+from dubwright.jobs.model import Job, JobRequest, State
 from dubwright.packs.catalog import Packs
+from dubwright.recipe import DUB_JOB
 from dubwright.studio.work import Crew, Handle, check, request
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -129,13 +130,12 @@ class Studio:
         from dubwright.studio.views import Removed
 
         item = self.library.item(item_id)
-        for state in ("queued", "running"):
-            for job in self.job_engine.jobs(state=state, item_id=item.id):
-                raise Problem(
-                    "item-busy",
-                    f"Job {job.id} ({job.type}) is working on {item.title}.",
-                    NextAction("stop it first", "job cancel", {"_": [job.id]}),
-                )
+        for job in self._open_jobs(item.id):
+            raise Problem(
+                "item-busy",
+                f"Job {job.id} ({job.type}) is working on {item.title}.",
+                NextAction("stop it first", "job cancel", {"_": [job.id]}),
+            )
         return Removed(item.id, self.library.remove_item(item.id))
 
     # --- dubbing ---------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Studio:
             subtitles,
         )
         options = dub_options(self.library, self.packs, item, ask)
-        job = self.job_engine.submit(request("dub", item.id, options))
+        job = self._submit(request("dub", item.id, options))
         dubbing = Dubbing(self.job_engine, self.crew, job)
         dubbing.item = item
         return dubbing
@@ -191,8 +191,29 @@ class Studio:
 
         options = checked_options(self.packs, job_type, options or {})
         item = self.library.item(item_id) if item_id is not None else None
-        job = self.job_engine.submit(request(job_type, item.id if item else None, options))
+        job = self._submit(request(job_type, item.id if item else None, options))
         return Handle(self.job_engine, self.crew, job)
+
+    def _submit(self, wanted: JobRequest) -> Job:
+        """Enqueue, or take the same open job. Raises Problem ``item-busy``.
+
+        The jobs of one dub and of another would mix their languages in the item's files, so a film
+        has one dub at a time; single jobs queue up behind each other.
+        """
+        for job in self._open_jobs(wanted.item_id) if wanted.item_id is not None else ():
+            if job.type == DUB_JOB and (job.type, job.options) != (wanted.type, wanted.options):
+                raise Problem(
+                    "item-busy",
+                    f"Job {job.id} is dubbing this film to {job.options.get('to')}; one at a time.",
+                    NextAction("see how far it is", "job show", {"_": [job.id]}),
+                )
+        return self.job_engine.submit(wanted)
+
+    def _open_jobs(self, item_id: str) -> list[Job]:
+        states: tuple[State, ...] = ("queued", "running")
+        return [
+            job for state in states for job in self.job_engine.jobs(state=state, item_id=item_id)
+        ]
 
     def handle(self, job_id: str) -> Handle:
         """Take hold of a job that exists."""
