@@ -13,12 +13,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from dubwright.home import Home
 
 from .model import Queue
 from .schema import use_wal
+from .sqlitetime import milliseconds
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig
@@ -60,6 +62,7 @@ class Queues:
         self._log_handler = log_handler
         self._busy = True
         self._saved_handlers: list[logging.Handler] = []
+        self._time = ExitStack()
 
     def start(self) -> None:
         """Launch. Raises ``RuntimeError`` when this process has another one running."""
@@ -67,6 +70,7 @@ class Queues:
             raise RuntimeError("another worker runs in this process")
         try:
             self._take_log()
+            self._time.enter_context(milliseconds())
             # With this variable DBOS would look for its cloud; nothing here may leave the machine.
             os.environ.pop("DBOS__CLOUD", None)
             from dbos import DBOS
@@ -151,6 +155,7 @@ class Queues:
         try:
             DBOS.destroy(destroy_registry=True)
         finally:
+            self._time.close()
             self._give_back_log()
             _PROCESS.release()
 
