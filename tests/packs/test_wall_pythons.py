@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from tests.packs.echo_wall import echo_wall, lines
 
 def interpreter(version: str) -> Path:
     """Return python ``version`` from PATH or pyenv's folder; skips the test when there is none."""
-    candidates = [shutil.which(f"python{version}")]
+    own = Path(sys.executable).parent  # the tests' own environment, which holds the program
+    folders = [one for one in os.get_exec_path() if Path(one) != own]
+    candidates = [shutil.which(f"python{version}", path=os.pathsep.join(folders))]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     candidates += [str(p) for p in sorted(pyenv.glob(f"{version}.*/bin/python"))]
     for candidate in filter(None, candidates):
