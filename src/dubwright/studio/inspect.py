@@ -77,6 +77,12 @@ def checked_options(packs: Packs, job_type: str, options: Mapping[str, Any]) -> 
                 NextAction("see the help", "run", {"help": True}),
             )
         checked[name] = _value(name, value)
+    if job_type == "translate_v1" and not checked.get("to"):
+        raise Problem(
+            "option-invalid",
+            "translate_v1 needs to know into which language: give --option to=LANG, such as to=es.",
+            NextAction("see the help", "run", {"help": True}),
+        )
     return checked
 
 
