@@ -53,17 +53,24 @@ def test_useless_subtitles_are_told_before_any_work(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ["transcript", "translation"])
-def test_odd_subtitles_make_a_film(program: Program, tmp_path: Path, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [("translation", tuple(GOOD)), ("transcript", ("overlapping", "out of order", "no length"))],
+    ids=["translation", "transcript"],
+)
+def test_odd_subtitles_make_a_film(
+    program: Program, tmp_path: Path, role: str, names: tuple[str, ...]
+) -> None:
+    """Both are read by the same code; what differs is what is done with odd times."""
     texts = write_texts(tmp_path)
     plan = []
-    for number, (name, data) in enumerate(GOOD.items()):
+    for number, name in enumerate(names):
         path = tmp_path / f"{name}.srt"
-        path.write_bytes(data)
+        path.write_bytes(GOOD[name])
         film = clips.write_film(tmp_path / f"{name}.mp4", clips.Film(title=f"film {number}"))
         plan.append({**texts, "film": str(film), role: str(path)})
     outcomes = dub_all(program, plan, tmp_path)
-    for name, outcome in zip(GOOD, outcomes, strict=True):
+    for name, outcome in zip(names, outcomes, strict=True):
         assert "problem" not in outcome, (name, outcome)
         made = decode(Path(outcome["film"]))
         assert made.audio_s == pytest.approx(4.0, abs=0.06), name
