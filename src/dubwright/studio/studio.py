@@ -205,7 +205,10 @@ class Studio:
                 raise Problem(
                     "item-busy",
                     f"Job {job.id} is dubbing this film to {job.options.get('to')}; one at a time.",
-                    NextAction("see how far it is", "job show", {"_": [job.id]}),
+                    NextAction("see how far it is", "job show", {"_": [job.id]})
+                    if self.job_engine.worker_running()
+                    # Nobody works on it (its program was killed): stopping it makes room.
+                    else NextAction("stop it", "job cancel", {"_": [job.id]}),
                 )
         return self.job_engine.submit(wanted)
 
