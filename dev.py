@@ -172,6 +172,8 @@ def main(argv: list[str]) -> int:
         say("ready: " + str(VENV / SCRIPTS / ("dubwright" + SUFFIX)))
         return 0
     if target == "demo":
+        # The user's own PATH, so that the commands it prints are those that can be typed after it.
+        env["PATH"] = os.environ.get("PATH", "")
         return run([python, "-m", "dubwright.cli.main", "demo", *rest], env=env)
     scripts = {
         "test": ["tools/check.py"],
