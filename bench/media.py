@@ -29,8 +29,8 @@ import dubwright_packs
 from dubwright.home import Home
 from dubwright.media.probe import probe
 from dubwright.media.wav import WavReader, WavWriter
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit.contracts import IngestAsk, MuxAsk
 
 RATE_HZ = 48000

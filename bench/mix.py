@@ -25,8 +25,8 @@ import psutil
 import dubwright_packs
 from dubwright.home import Home
 from dubwright.media.wav import WavWriter
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit.contracts import MixAsk, MixLine
 
 F32 = npt.NDArray[np.float32]

@@ -18,8 +18,8 @@ from dubwright_kit import NextAction, Problem, is_disk_full
 if TYPE_CHECKING:
     from dubwright.home import Home
     from dubwright.library import Library
-    from dubwright.packs.call import Wall
     from dubwright.packs.catalog import Packs
+    from dubwright.packs.wall.call import Wall
     from dubwright.stages.base import StageContext, StageResult
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
-from dubwright.packs.interpreter import find_uv
+from dubwright.packs.toolchain.interpreter import find_uv
 from dubwright_kit import Problem
 from tests.packs.loopback import Index, fit_wheel, own_pack
 

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from dubwright.home import Home
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit.contracts import TranslateAsk
 
 ECHO = Path(__file__).resolve().parent / "echo"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dubwright.home import Home
-from dubwright.packs.guest import GuestFolders
+from dubwright.packs.wall.guest import GuestFolders
 from tests.packs.echo_wall import ECHO, echo_spec
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
+from dubwright.packs.installing.steps import InstallEvent
 from dubwright.packs.record import read_record, tree_bytes
-from dubwright.packs.steps import InstallEvent
 from dubwright_kit import Problem
 from tests.packs.loopback import Index, fit_wheel, own_pack, tiny_wheel, write_lock
 from tests.packs.tiny import install_first, leftovers, value

@@ -17,8 +17,8 @@ from dubwright.engines.pitch import median_f0_hz, track_f0
 from dubwright.engines.scoring import wer
 from dubwright.engines.vad import StreamingVad, speech_spans
 from dubwright.home import Home
-from dubwright.packs.call import Wall
 from dubwright.packs.catalog import Packs
+from dubwright.packs.wall.call import Wall
 from dubwright_kit import Cancelled, Problem, silent
 from dubwright_kit.contracts import (
     SpeakAsk,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dubwright.home import Home
-from dubwright.packs.diagnose import diagnose, install_problem
-from dubwright.packs.index import pip_settings, uv_environment
-from dubwright.packs.interpreter import Interpreters, ask, find_uv
+from dubwright.packs.diagnosis.rules import diagnose, install_problem
+from dubwright.packs.fetch.settings import pip_settings, uv_environment
+from dubwright.packs.toolchain.interpreter import Interpreters, ask, find_uv
 from dubwright_kit import Problem
 from tests.packs.loopback import RUNNING
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dubwright.home import Home
-from dubwright.packs.call import GuestBug, Wall
-from dubwright.packs.guest import GuestFolders
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import GuestBug, Wall
+from dubwright.packs.wall.guest import GuestFolders
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import Problem
 from tests.packs.echo_wall import alive, echo_spec, echo_wall, lines, wait_until
 

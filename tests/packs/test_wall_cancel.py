@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dubwright.packs.call import Wall
+from dubwright.packs.wall.call import Wall
 from dubwright_kit import Cancelled
 from tests.packs.echo_wall import ECHO, alive, echo_wall, lines, wait_until
 

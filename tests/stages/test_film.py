@@ -23,8 +23,8 @@ from dubwright.library.content import hash_file
 from dubwright.library.model import Segment
 from dubwright.media.probe import probe
 from dubwright.media.wav import WavReader, WavWriter
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright.stages import ingest, mux
 from dubwright.stages.base import StageContext
 from dubwright_kit import Problem

@@ -22,8 +22,8 @@ from dubwright.library import Library
 from dubwright.library.artifacts import ItemFiles
 from dubwright.library.model import Item
 from dubwright.media.wav import WavReader, WavWriter
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright.stages import mix
 from dubwright.stages.base import StageContext
 from dubwright_kit import Problem

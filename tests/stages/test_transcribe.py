@@ -16,8 +16,8 @@ import pytest
 from dubwright.home import Home
 from dubwright.jobs.model import JobContext
 from dubwright.library import Library
-from dubwright.packs.call import Wall
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.call import Wall
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright.stages import transcribe
 from dubwright.stages.base import StageContext
 from dubwright_kit import NextAction, Problem

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from dubwright.packs.install import PackPlan
+    from dubwright.packs.installing.install import PackPlan
 
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Pack names.")]
 

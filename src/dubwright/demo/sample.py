@@ -15,7 +15,7 @@ from dubwright.demo.music import background
 from dubwright.demo.picture import FPS, HEIGHT, WIDTH, Caption, frames
 from dubwright.demo.script import HEAD_S, LINES, PITCH_HZ, SPEAKERS, TAIL_S
 from dubwright.media.wav import WavReader, WavWriter
-from dubwright.packs.call import Wall
+from dubwright.packs.wall.call import Wall
 from dubwright_kit import Report, silent
 from dubwright_kit.contracts import SpeakAsk, SpeakLine, SpokenLine
 

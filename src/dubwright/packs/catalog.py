@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from dubwright.home import Home
 from dubwright.packs.manifest import Manifest, load_manifests
 from dubwright.packs.record import env_python
-from dubwright.packs.spec import GuestSpec
 from dubwright.packs.state import READY, PackStatus, estimate, pack_status
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
-    from dubwright.packs.call import Wall
-    from dubwright.packs.plan import PackPlan
-    from dubwright.packs.steps import Events
+    from dubwright.packs.installing.steps import Events
+    from dubwright.packs.planning.plan import PackPlan
+    from dubwright.packs.wall.call import Wall
 
 
 class Packs:
@@ -40,7 +40,7 @@ class Packs:
 
     def manifest(self, name: str) -> Manifest:
         """One manifest."""
-        from dubwright.packs.plan import manifest_of
+        from dubwright.packs.planning.plan import manifest_of
 
         return manifest_of(name, self.manifests)
 
@@ -69,7 +69,7 @@ class Packs:
         if status.state in READY:
             return status
         if status.state == "unavailable":
-            from dubwright.packs.plan import unavailable
+            from dubwright.packs.planning.plan import unavailable
 
             raise unavailable(status.manifest, status.why)
         install = NextAction(f"install {name}", "packs install", {"_": [name]})
@@ -103,13 +103,13 @@ class Packs:
 
     def wall(self) -> Wall:
         """A new wall for these packs; a context manager."""
-        from dubwright.packs.call import Wall
+        from dubwright.packs.wall.call import Wall
 
         return Wall(self._home, resolve=lambda home, name: self.resolve(name))
 
     def plan(self, names: Sequence[str]) -> tuple[PackPlan, ...]:
         """What an install would do and cost; opens no connection. Raises ``pack-unavailable``."""
-        from dubwright.packs.plan import plan
+        from dubwright.packs.planning.plan import plan
 
         return plan(self._home, names, self.manifests)
 
@@ -117,8 +117,8 @@ class Packs:
         self, names: Sequence[str], report: Report = silent, events: Events | None = None
     ) -> tuple[PackStatus, ...]:
         """Install packs; see :func:`dubwright.packs.install.install`. This connects."""
-        from dubwright.packs.install import install
-        from dubwright.packs.steps import unheard
+        from dubwright.packs.installing.install import install
+        from dubwright.packs.installing.steps import unheard
 
         return install(
             self._home, names, report, manifests=self.manifests, events=events or unheard
@@ -126,7 +126,7 @@ class Packs:
 
     def remove(self, name: str) -> int:
         """Remove an installed pack; return the bytes freed."""
-        from dubwright.packs.install import remove
+        from dubwright.packs.installing.install import remove
 
         return remove(self._home, name, self.manifests)
 

@@ -71,7 +71,7 @@ def _record(home: Home, name: str) -> Record | None:
     """The record; also of an old one that a killed update has moved aside but not replaced."""
     record = read_record(home.pack(name))
     if record is None and not home.pack(name).exists() and any(asides(home, "old", name)):
-        from dubwright.packs.install import put_back  # rare; needs the lock
+        from dubwright.packs.installing.install import put_back  # rare; needs the lock
 
         put_back(home, name)
         record = read_record(home.pack(name))

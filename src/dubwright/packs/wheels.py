@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dubwright.packs.describe import describe
+from dubwright.packs.toolchain.describe import describe
 
 SIZES_NAME = "sizes.json"
 

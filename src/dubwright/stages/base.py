@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from dubwright.home import Home
     from dubwright.jobs.model import JobContext
     from dubwright.library import Library
-    from dubwright.packs.call import CallResult, Wall
     from dubwright.packs.catalog import Packs
+    from dubwright.packs.wall.call import CallResult, Wall
 
 
 @dataclass(frozen=True)

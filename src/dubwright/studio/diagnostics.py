@@ -23,7 +23,7 @@ LIBRARIES = (
 
 def diagnose(home: Home, packs: Packs, jobs: Jobs) -> Diagnostics:
     """Collect versions, toolchain, packs, storage and the last ten failures."""
-    from dubwright.packs.interpreter import find_uv
+    from dubwright.packs.toolchain.interpreter import find_uv
 
     try:
         uv: str | None = str(find_uv(home))

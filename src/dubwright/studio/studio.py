@@ -18,7 +18,7 @@ from dubwright_kit import NextAction, Problem, Report, silent
 if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item, Segment, Track, VoiceChoice
-    from dubwright.packs.install import PackPlan
+    from dubwright.packs.installing.install import PackPlan
     from dubwright.packs.state import PackStatus
     from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed, Stems
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from dubwright.home import Home
-from dubwright.packs.process import exit_words
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.process import exit_words
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import KIT_VERSION, NextAction, Problem
 
 

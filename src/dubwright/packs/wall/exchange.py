@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dubwright.packs.failures import Failures
-from dubwright.packs.guest_process import GuestProcess, Message
-from dubwright.packs.process import looks_out_of_memory
+from dubwright.packs.wall.failures import Failures
+from dubwright.packs.wall.guest_process import GuestProcess, Message
+from dubwright.packs.wall.process import looks_out_of_memory
 from dubwright_kit import KIT_VERSION, Cancelled, Problem, Report
 
 _POLL_S = 0.05

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dubwright.home import Home
-from dubwright.packs import process
-from dubwright.packs.guest_log import GuestLog
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall import process
+from dubwright.packs.wall.guest_log import GuestLog
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit.serve import MODELS_VARIABLE
 
 Message = Mapping[str, Any]
@@ -26,7 +26,7 @@ END_OF_GUEST: Message = {"kind": "eof"}
 """Comes after the last message of a guest that ended or closed its line."""
 
 _LAST_WORDS_S = 0.5  # a dead guest's messages may still be in the pipe
-_PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
+_PROGRAM_FOLDER = Path(__file__).resolve().parents[3]
 
 
 class GuestProcess:

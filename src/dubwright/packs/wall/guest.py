@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dubwright_kit
 from dubwright.home import Home
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.spec import GuestSpec
 
 _MAIN = "guest_main.py"
 _SKIPPED = ("__pycache__", "*.pyc", "lock*.txt", "sizes.json")

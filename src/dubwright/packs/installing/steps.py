@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from dubwright.packs.uv import UvState
+from dubwright.packs.toolchain.uv import UvState
 from dubwright_kit import Report
 
 Step = Literal["wait", "python", "resolve", "download", "install", "prepare", "check", "done"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dubwright
 from dubwright.home import UV_VARIABLE, Home
-from dubwright.packs import describe
+from dubwright.packs.toolchain import describe
 from dubwright.packs.wheels import Target
 from dubwright_kit import NextAction, Problem
 

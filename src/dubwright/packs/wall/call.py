@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from dubwright.home import Home
-from dubwright.packs.exchange import Exchange, GuestBug, GuestGoneError
-from dubwright.packs.failures import Failures
-from dubwright.packs.guest import GuestFolders
-from dubwright.packs.guest_process import GuestProcess, Message
-from dubwright.packs.pool import GuestPool
-from dubwright.packs.receipt import Receipts
-from dubwright.packs.spec import GuestSpec
+from dubwright.packs.wall.exchange import Exchange, GuestBug, GuestGoneError
+from dubwright.packs.wall.failures import Failures
+from dubwright.packs.wall.guest import GuestFolders
+from dubwright.packs.wall.guest_process import GuestProcess, Message
+from dubwright.packs.wall.pool import GuestPool
+from dubwright.packs.wall.receipt import Receipts
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import CONTRACTS, Report, silent
 from dubwright_kit.codec import from_json, to_json
 

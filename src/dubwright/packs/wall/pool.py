@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Hashable
 
-from dubwright.packs.guest_process import GuestProcess
+from dubwright.packs.wall.guest_process import GuestProcess
 
 
 class GuestPool:

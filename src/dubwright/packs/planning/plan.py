@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dubwright.home import Home
-from dubwright.packs.interpreter import Interpreter, Interpreters, find_uv
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.state import READY, lock_hash, pack_status
+from dubwright.packs.toolchain.interpreter import Interpreter, Interpreters, find_uv
 from dubwright.packs.wheels import Lock, Target, Wheel, read_lock
 from dubwright_kit import NextAction, Problem
 

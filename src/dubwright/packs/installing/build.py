@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from dubwright.home import Home
-from dubwright.packs.call import GuestBug, Wall
-from dubwright.packs.diagnose import again, install_problem
-from dubwright.packs.guest import GuestFolders
+from dubwright.packs.diagnosis.rules import again, install_problem
+from dubwright.packs.installing.steps import Steps
 from dubwright.packs.manifest import Manifest
-from dubwright.packs.plan import PackPlan
-from dubwright.packs.process import kill_tree
+from dubwright.packs.planning.plan import PackPlan
 from dubwright.packs.record import (
     Record,
     env_python,
@@ -25,9 +23,11 @@ from dubwright.packs.record import (
     tree_bytes,
     write_record,
 )
-from dubwright.packs.spec import GuestSpec
-from dubwright.packs.steps import Steps
-from dubwright.packs.uv import Uv
+from dubwright.packs.toolchain.uv import Uv
+from dubwright.packs.wall.call import GuestBug, Wall
+from dubwright.packs.wall.guest import GuestFolders
+from dubwright.packs.wall.process import kill_tree
+from dubwright.packs.wall.spec import GuestSpec
 from dubwright.packs.wheels import Lock
 from dubwright_kit import CONTRACTS, Cancelled, Problem
 from dubwright_kit.codec import from_json

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dubwright.packs import tether
-from dubwright.packs.process import kill_tree
+from dubwright.packs.toolchain import tether
+from dubwright.packs.wall.process import kill_tree
 
 _TICK_S = 0.25
 _SIZE = re.compile(r"^Downloading (\S+) \(([\d.]+)(B|KiB|MiB|GiB)\)")

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
-from dubwright.packs.diagnose import again
-from dubwright.packs.index import uv_environment
-from dubwright.packs.interpreter import Interpreters, find_uv
+from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.fetch.settings import uv_environment
+from dubwright.packs.installing.steps import Events, Steps, unheard
 from dubwright.packs.manifest import Manifest, load_manifests
-from dubwright.packs.plan import PackPlan, manifest_of, plan_one
-from dubwright.packs.plan import plan as plan_packs
+from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one
+from dubwright.packs.planning.plan import plan as plan_packs
 from dubwright.packs.record import (
     LOG_TIME,
     aside,
@@ -26,11 +26,11 @@ from dubwright.packs.record import (
     tree_bytes,
 )
 from dubwright.packs.state import PackStatus, pack_status
-from dubwright.packs.steps import Events, Steps, unheard
+from dubwright.packs.toolchain.interpreter import Interpreters, find_uv
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
-    from dubwright.packs.uv import Uv
+    from dubwright.packs.toolchain.uv import Uv
 
 __all__ = ["PackPlan", "install", "plan", "put_back", "remove"]
 
@@ -62,7 +62,7 @@ def install(
 
     Raises Problem: ``pack-unknown``, ``pack-unavailable``, ``pack-no-interpreter``, ``uv-missing``,
     ``pack-not-writable``, ``pack-disk-full``, ``pack-in-use``, ``pack-check-failed`` and those of
-    :mod:`dubwright.packs.diagnose`. Packs before the failed one stay installed.
+    :mod:`dubwright.packs.diagnosis.rules`. Packs before the failed one stay installed.
     """
     known = load_manifests() if manifests is None else manifests
     wanted = [manifest_of(name, known) for name in dict.fromkeys(names)]
@@ -87,8 +87,8 @@ def _install_one(home: Home, manifest: Manifest, steps: Steps) -> None:
 
 def _build_and_swap(home: Home, manifest: Manifest, steps: Steps, log: TextIO) -> None:
     # Imported here: the plan and the list must not pay for the wall.
-    from dubwright.packs.build import Build
-    from dubwright.packs.uv import Uv
+    from dubwright.packs.installing.build import Build
+    from dubwright.packs.toolchain.uv import Uv
 
     steps.enter("python")
     uv = Uv(_uv(home, manifest.id), uv_environment(), log)

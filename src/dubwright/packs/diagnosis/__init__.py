@@ -1,0 +1,1 @@
+"""Why an install failed, and what to do next."""

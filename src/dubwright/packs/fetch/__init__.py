@@ -1,0 +1,1 @@
+"""The one fetcher: everything that comes over the network comes through here."""

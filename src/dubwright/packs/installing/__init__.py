@@ -1,0 +1,1 @@
+"""Building packs aside, checking them, swapping them in."""

@@ -1,0 +1,1 @@
+"""What an install would do and cost, before anything is fetched."""

@@ -1,0 +1,1 @@
+"""uv and the Pythons of this machine."""
