@@ -70,6 +70,16 @@ class Home:
         return self.cache / "guests"
 
     @property
+    def downloads(self) -> Path:
+        """Verified files of packs by their sha256, and parts of those that are on their way."""
+        return self.cache / "downloads"
+
+    @property
+    def uv_cache(self) -> Path:
+        """uv's cache: beside the packs, so that environments are hard links into it."""
+        return self.cache / "uv"
+
+    @property
     def scratch(self) -> Path:
         """Half-made files; on the same filesystem as ``derived`` so that adoption is a rename."""
         return self.root / "derived" / ".scratch"
@@ -85,6 +95,11 @@ class Home:
     @property
     def pack_logs(self) -> Path:
         return self.packs / "logs"
+
+    @property
+    def pack_settings(self) -> Path:
+        """What a person has chosen for packs (the Python of one, hashes pinned on first use)."""
+        return self.packs / "settings.json"
 
     def pack(self, name: str) -> Path:
         return self.packs / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Mapping as AbcMapping
 from typing import Any, Type, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -40,7 +41,7 @@ def _build(hint: Any, data: Any) -> Any:
         return hint(**kwargs)  # type: ignore[operator]  # a dataclass type, checked above
     origin = get_origin(hint)
     args = get_args(hint)
-    if origin is Union:
+    if origin is Union or origin is getattr(types, "UnionType", Union):  # "X | None", from 3.10
         if data is None:
             return None
         inner = [arg for arg in args if arg is not type(None)]

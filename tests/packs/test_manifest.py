@@ -9,6 +9,14 @@ from pathlib import Path
 import pytest
 
 from dubwright.packs.manifest import Manifest, load_manifests, read_manifest
+from dubwright.packs.record import (
+    Attempt,
+    CanaryRun,
+    ModelFile,
+    Record,
+    read_record,
+    write_record,
+)
 from dubwright.packs.wheels import Target, read_lock
 from dubwright_kit import CONTRACTS
 from tests.packs.loopback import fit_wheel, own_pack
@@ -148,3 +156,17 @@ def test_a_lock_that_is_not_exact_is_refused(tmp_path: Path, text: str, complain
     (folder / "lock.txt").write_text(text)
     with pytest.raises(ValueError, match=complaint):
         read_lock(folder / "lock.txt")
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    record = Record(
+        name="tiny-pack",
+        version="1",
+        identity="1+abc",
+        lock_sha256="abc",
+        files={"tiny.whl": ModelFile(3, "f" * 64)},
+        attempts=(Attempt("shipped lock", "a file is gone"), Attempt("wheels only")),
+        canary=CanaryRun(2.0, 1.5, 0.5, 100_000_000, 5.0),
+    )
+    write_record(tmp_path, record)
+    assert read_record(tmp_path) == record

@@ -15,6 +15,10 @@ FILE_NAME = "pack.toml"
 _SHIPPED = "dubwright_packs"
 
 Env = Literal["host", "own"]
+Kind = Literal["backend", "weights", "toolchain"]
+""""backend": serves a stage; "weights": files that another backend reads; "toolchain": what
+environments are made with (uv, Pythons)."""
+Unpack = Literal["", "tar.gz", "zip"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,15 @@ class LockFile:
     """A host-free hash lock, one candidate of an environment.
 
     ``python`` lists the versions ("3.11") it was made for, the preferred first; ``requirements`` is
-    what ``tools/lock_packs.py`` makes it from.
+    what ``tools/lock_packs.py`` makes it from: exactly these, or with ``dependencies`` all that
+    these pull in, ``overrides`` replacing what any of them asks for (uv's meaning).
     """
 
     file: str
     requirements: tuple[str, ...]
     python: tuple[str, ...]
+    dependencies: bool = False
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,44 @@ class Download:
     requirements: tuple[str, ...]
     title: str
     licence: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that are fetched from ``url`` into ``<models>/<into>``.
+
+    ``sha256`` and ``size_bytes`` are pinned where they are known; where they are not ("" and 0) what
+    the server publishes is shown, checked, recorded and pinned from then on. ``unpack`` says what
+    the file is; ``members`` are the sha256 of the files inside that matter, by name.
+    """
+
+    name: str
+    url: str
+    title: str
+    licence: str
+    source: str
+    """The page for people: who publishes it."""
+    sha256: str = ""
+    size_bytes: int = 0
+    unpacked_bytes: int = 0
+    unpack: Unpack = ""
+    into: str = ""
+    members: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What is tried, in order, when the shipped lock cannot be installed; requirements as pip reads them.
+
+    ``candidates`` are resolved one after another with ``overrides`` (uv's meaning), wheels only;
+    then the first of them is installed without its dependencies beside ``bootstrap``, a pinned set
+    that is known to be enough; with source builds allowed, ``build_tools`` come first.
+    """
+
+    candidates: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    bootstrap: tuple[str, ...] = ()
+    build_tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,20 +108,34 @@ class Manifest:
     env: Env
     licence: str
     version: str = "1"
+    kind: Kind = "backend"
     builtin: bool = False
     phase: int = 0
-    """2: ticked in the plan of optional packs; 0: not part of it."""
+    """2: part of the plan of optional packs; 0: not part of it."""
+    order: int = 50
+    """Where it stands in that plan; lower first."""
+    ticked: bool = True
+    """False: listed in the plan, but only installed when it is named (large alternatives)."""
+    requires: tuple[str, ...] = ()
+    """Packs that are installed with it, before it."""
+    homepage: str = ""
+    """The project that the backend is made of, for the licences report."""
+    manual: str = ""
+    """What a person can do by hand when the install cannot work: what to get, where to put it."""
     python: str = ""
     """For people (">=3.8,<3.14"); what is tried are the locks' versions."""
     locks: tuple[LockFile, ...] = ()
     """Candidates, the preferred first."""
     downloads: tuple[Download, ...] = ()
+    weights: tuple[Weights, ...] = ()
+    ladder: Ladder = Ladder()
     needs: Needs = Needs()
     languages: tuple[str, ...] = ()
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     canary: Mapping[str, Any] = field(default_factory=dict)
     """``imports``: modules that must import in the pack's environment; ``ask``: an Ask of the
-    stage as a table, run once after the install ("{scratch}" in its texts is a fresh folder)."""
+    stage as a table, run after the install ("{scratch}" in its texts is a fresh folder, "{pack}"
+    the pack's own); ``clip_s``: seconds of sound in that ask, for the forecast."""
     requires_program: str = ""
     """A program of the machine without which the pack is unavailable."""
 
@@ -88,7 +147,7 @@ class Manifest:
     @property
     def installable(self) -> bool:
         """True when an install would fetch something."""
-        return bool(self.locks or self.downloads)
+        return bool(self.locks or self.downloads or self.weights) or self.kind == "toolchain"
 
 
 def load_manifests(extra: Iterable[Path] = ()) -> dict[str, Manifest]:
@@ -124,8 +183,16 @@ def read_manifest(folder: Path) -> Manifest:
 def _manifest(folder: Path, data: dict[str, Any]) -> Manifest:
     locks = tuple(LockFile(**_frozen(one)) for one in data.pop("locks", ()))
     downloads = tuple(Download(**_frozen(one)) for one in data.pop("downloads", ()))
-    needs = Needs(**data.pop("needs", {}))
-    return Manifest(folder=folder, locks=locks, downloads=downloads, needs=needs, **_frozen(data))
+    weights = tuple(Weights(**_frozen(one)) for one in data.pop("weights", ()))
+    return Manifest(
+        folder=folder,
+        locks=locks,
+        downloads=downloads,
+        weights=weights,
+        needs=Needs(**data.pop("needs", {})),
+        ladder=Ladder(**_frozen(data.pop("ladder", {}))),
+        **_frozen(data),
+    )
 
 
 def _frozen(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +206,9 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"{name} must be a text")
     if manifest.folder.name != manifest.id.replace("-", "_"):
         raise ValueError(f"the folder of {manifest.id} must be {manifest.id.replace('-', '_')}")
-    if manifest.stage not in CONTRACTS:
+    if manifest.kind not in get_args(Kind):
+        raise ValueError(f"there is no kind {manifest.kind!r}")
+    if manifest.stage not in CONTRACTS and (manifest.kind == "backend" or manifest.stage):
         raise ValueError(f"there is no stage {manifest.stage}")
     if manifest.env not in get_args(Env):
         raise ValueError(f'env must be "host" or "own", not {manifest.env!r}')
@@ -149,6 +218,11 @@ def _check(manifest: Manifest) -> None:
         raise ValueError('locks need env = "own"')
     if manifest.builtin and (manifest.installable or manifest.env != "host"):
         raise ValueError("a builtin pack has nothing to install")
+    for entry in manifest.weights:
+        if entry.unpack not in get_args(Unpack) or not entry.url or not entry.licence:
+            raise ValueError(f"{entry.name}: needs a URL, a licence and a known way to unpack it")
+        if entry.sha256 and len(entry.sha256) != 64:
+            raise ValueError(f"{entry.name}: that is no sha256")
     for one in manifest.locks:
         if not one.python or not all(_is_minor(version) for version in one.python):
             raise ValueError(f'{one.file}: python must list versions such as "3.11"')

@@ -16,7 +16,7 @@ from pathlib import Path
 from dubwright.home import Home
 from dubwright_kit.codec import from_json, to_json
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 FILE_NAME = "record.json"
 LOG_TIME = "%Y%m%d-%H%M%S"
 
@@ -29,6 +29,28 @@ class ModelFile:
 
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class CanaryRun:
+    """What the canary took: the second of two runs, so that starting up is told apart."""
+
+    clip_s: float
+    """Seconds of sound; 0 where the ask has none."""
+    start_s: float
+    """What the first call took longer than the second: start of the process, loading of weights."""
+    wall_s: float
+    peak_rss_bytes: int
+    at: float = 0.0
+    """Unix time."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One rung of the ladder: what was tried, and why it was not the end ("" for the last)."""
+
+    rung: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,20 @@ class Record:
     """Project to version, read from the environment."""
     models: Mapping[str, ModelFile] = field(default_factory=dict)
     """Path under ``models``, with slashes, to what it must be."""
+    files: Mapping[str, ModelFile] = field(default_factory=dict)
+    """Every file that was fetched (wheels, archives of weights) by its name, as it was verified:
+    with these the environment can be built again."""
+    requirements: tuple[str, ...] = ()
+    """What was given to uv, "project==version", where it was not the shipped lock."""
+    attempts: tuple[Attempt, ...] = ()
+    inventory: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of each distribution's RECORD, by path under ``env``: with RECORD's own hashes every
+    file of the environment can be checked."""
+    unlisted: tuple[str, ...] = ()
+    """Weights that came with --own-weights: in no list, hashes in ``models``."""
+    canary: CanaryRun | None = None
+    estimated_disk_bytes: int = 0
+    """What the bill said; ``disk_bytes`` is what it became."""
     download_bytes: int = 0
     unpacked_bytes: int = 0
     disk_bytes: int = 0
@@ -67,9 +103,8 @@ def read_record(folder: Path) -> Record | None:
         data = json.loads((folder / FILE_NAME).read_text("utf-8"))
         if data.get("record") != RECORD_VERSION:
             return None
-        data["models"] = {
-            name: from_json(ModelFile, entry) for name, entry in data["models"].items()
-        }
+        for kind in ("models", "files"):
+            data[kind] = {name: from_json(ModelFile, entry) for name, entry in data[kind].items()}
         return from_json(Record, data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -10,11 +10,14 @@ from typing import Literal
 from dubwright.packs.toolchain.uv import UvState
 from dubwright_kit import Report
 
-Step = Literal["wait", "python", "resolve", "download", "install", "prepare", "check", "done"]
+Step = Literal[
+    "wait", "preflight", "python", "resolve", "download", "install", "prepare", "check", "done"
+]
 
 _SPAN: dict[str, tuple[float, float]] = {
     "wait": (0.0, 0.0),
-    "python": (0.0, 0.01),
+    "preflight": (0.0, 0.005),
+    "python": (0.005, 0.01),
     "resolve": (0.01, 0.05),
     "download": (0.05, 0.80),
     "install": (0.80, 0.88),
@@ -26,6 +29,7 @@ _SPAN: dict[str, tuple[float, float]] = {
 
 _WORDS = {
     "wait": "waiting for another installation",
+    "preflight": "looking at this machine",
     "python": "looking for Python",
     "resolve": "asking the index",
     "download": "downloading",
@@ -38,13 +42,20 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class InstallEvent:
-    """One pack's progress. ``done_bytes`` and ``total_bytes`` are of the download, None when unknown."""
+    """One pack's progress. ``done_bytes`` and ``total_bytes`` are of the download, None when unknown.
+
+    ``fraction`` is of the whole pack (0..1); ``left_s`` the time that the download still needs.
+    """
 
     pack: str
     step: Step
     done_bytes: int | None = None
     total_bytes: int | None = None
     note: str = ""
+    fraction: float = 0.0
+    rate_bytes_s: float | None = None
+    left_s: float | None = None
+    file: str = ""
 
 
 Events = Callable[[InstallEvent], None]
