@@ -218,14 +218,18 @@ def _check(manifest: Manifest) -> None:
         raise ValueError('locks need env = "own"')
     if manifest.builtin and (manifest.installable or manifest.env != "host"):
         raise ValueError("a builtin pack has nothing to install")
-    for entry in manifest.weights:
+    _check_weights(manifest.weights)
+    for one in manifest.locks:
+        if not one.python or not all(_is_minor(version) for version in one.python):
+            raise ValueError(f'{one.file}: python must list versions such as "3.11"')
+
+
+def _check_weights(weights: Iterable[Weights]) -> None:
+    for entry in weights:
         if entry.unpack not in get_args(Unpack) or not entry.url or not entry.licence:
             raise ValueError(f"{entry.name}: needs a URL, a licence and a known way to unpack it")
         if entry.sha256 and len(entry.sha256) != 64:
             raise ValueError(f"{entry.name}: that is no sha256")
-    for one in manifest.locks:
-        if not one.python or not all(_is_minor(version) for version in one.python):
-            raise ValueError(f'{one.file}: python must list versions such as "3.11"')
 
 
 def _is_minor(version: str) -> bool:
