@@ -13,7 +13,9 @@ from dubwright.packs.toolchain.describe import describe
 
 SIZES_NAME = "sizes.json"
 
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
+_REQUIREMENT = re.compile(
+    r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)(?:\s*;\s*(.+?))?\s+(?=--hash)"
+)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _LEGACY_MANYLINUX = {
     "manylinux1": "manylinux_2_5",
@@ -22,6 +24,7 @@ _LEGACY_MANYLINUX = {
 }
 _VERSIONED_PLATFORM = re.compile(r"^(manylinux|musllinux|macosx)_(\d+)_(\d+)_(.+)$")
 _MACHINES = {"AMD64": "x86_64", "ARM64": "arm64"}  # what Windows calls them
+_SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 _ANY = 1_000
 """Rank of a wheel for any platform: after every one made for this platform."""
 
@@ -41,11 +44,15 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Pin:
-    """One line of a lock: exactly this version, one of these sha256."""
+    """One line of a lock: exactly this version, one of these sha256, where ``marker`` holds.
+
+    A project may have several, with other versions, whose markers exclude each other.
+    """
 
     project: str
     version: str
     sha256: frozenset[str]
+    marker: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,16 +62,19 @@ class Lock:
     path: Path
     sha256: str
     pins: tuple[Pin, ...]
-    wheels: Mapping[str, tuple[Wheel, ...]]
-    """By project."""
+    wheels: Mapping[Pin, tuple[Wheel, ...]]
+
+    def pins_for(self, target: Target) -> tuple[Pin, ...]:
+        """Return the pins whose markers hold on ``target``."""
+        return tuple(pin for pin in self.pins if not pin.marker or target.meets(pin.marker))
 
     def choose(self, target: Target) -> tuple[Wheel, ...] | None:
         """Return one wheel a pin as ``target`` would take them, None when one of them has none."""
         chosen = []
-        for pin in self.pins:
+        for pin in self.pins_for(target):
             ranked = [
                 (rank, wheel)
-                for wheel in self.wheels[pin.project]
+                for wheel in self.wheels[pin]
                 if (rank := target.rank(wheel.name)) is not None
             ]
             if not ranked:
@@ -88,7 +98,7 @@ def read_lock(path: Path) -> Lock:
         for name, entry in sizes.items()
     }
     try:
-        wheels = {pin.project: tuple(known[one] for one in sorted(pin.sha256)) for pin in pins}
+        wheels = {pin: tuple(known[one] for one in sorted(pin.sha256)) for pin in pins}
     except KeyError as error:
         raise ValueError(f"{path}: {SIZES_NAME} has no file with sha256 {error}") from error
     return Lock(path, lock_file_sha256(path), pins, wheels)
@@ -106,11 +116,23 @@ def _pins(path: Path, text: str) -> tuple[Pin, ...]:
             continue
         match = _REQUIREMENT.match(line)
         hashes = frozenset(_HASH.findall(line))
-        # A lock is for named Pythons, so it needs no markers, and the plan can be exact.
-        if match is None or not hashes or ";" in line:
-            raise ValueError(f"{path}: not a pinned, hashed line without markers: {line!r}")
-        pins.append(Pin(match[1], match[2], hashes))
+        if match is None or not hashes:
+            raise ValueError(f"{path}: not a pinned, hashed line: {line!r}")
+        marker = match[3] or ""
+        if marker:
+            _marker(path, marker)
+        pins.append(Pin(match[1], match[2], hashes, marker))
     return tuple(pins)
+
+
+def _marker(path: Path, text: str) -> None:
+    """Raise ValueError unless ``text`` is a marker that this program can evaluate."""
+    from packaging.markers import InvalidMarker, Marker  # here: most locks have none
+
+    try:
+        Marker(text)
+    except InvalidMarker as error:
+        raise ValueError(f"{path}: not a marker: {text!r}") from error
 
 
 @dataclass(frozen=True)
@@ -126,6 +148,8 @@ class Target:
     libc: str = ""
     """ "glibc", "musl" or "" where it does not matter."""
     os_version: tuple[int, int] = (0, 0)
+    python_full: str = ""
+    """Such as "3.11.7"; empty where only the minor version is known."""
 
     @classmethod
     def here(cls) -> Target:
@@ -138,12 +162,42 @@ class Target:
         major, minor = facts["python"].split(".")[:2]
         machine = _MACHINES.get(facts["machine"], facts["machine"])
         return cls(
-            (int(major), int(minor)), facts["system"], machine, facts["libc"], _two(facts["os"])
+            (int(major), int(minor)),
+            facts["system"],
+            machine,
+            facts["libc"],
+            _two(facts["os"]),
+            facts["python"],
         )
 
     def with_python(self, version: str) -> Target:
         """The same platform with another Python, such as "3.11"."""
         return Target(_two(version), self.system, self.machine, self.libc, self.os_version)
+
+    def meets(self, marker: str) -> bool:
+        """True when the environment marker (PEP 508, without extras) holds for this CPython."""
+        from packaging.markers import Marker  # here: most locks have none
+
+        return Marker(marker).evaluate(self._marker_values())
+
+    def _marker_values(self) -> dict[str, str]:
+        short = f"{self.python[0]}.{self.python[1]}"
+        windows = self.system == "win32"
+        names = {ours: theirs for theirs, ours in _MACHINES.items()} if windows else {}
+        return {
+            "python_version": short,
+            # An unknown patch release is taken to be a late one, as of a Python fetched now.
+            "python_full_version": self.python_full or f"{short}.99",
+            "sys_platform": self.system,
+            "platform_machine": names.get(self.machine, self.machine),
+            "platform_system": _SYSTEMS.get(self.system, ""),
+            "platform_release": "",
+            "platform_version": "",
+            "os_name": "nt" if windows else "posix",
+            "implementation_name": "cpython",
+            "implementation_version": self.python_full or f"{short}.99",
+            "platform_python_implementation": "CPython",
+        }
 
     def rank(self, wheel_name: str) -> tuple[int, int] | None:
         """Return how well the wheel fits, lower is better; None when it does not.
