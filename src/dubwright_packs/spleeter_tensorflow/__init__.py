@@ -1,0 +1,1 @@
+"""The official Spleeter, run on its own graph in slices."""
