@@ -105,6 +105,14 @@ def series(job: Job) -> Sequence[tuple[JobRequest, float]]:
     ]
 
 
+def names_of(parent: Job, failed: Sequence[Job]) -> Problem:
+    return Problem(
+        "some-failed",
+        ", ".join(str(job.options["name"]) for job in failed),
+        NextAction("again", "job retry", {"_": [parent.id]}),
+    )
+
+
 def no_children_today(job: Job) -> Sequence[tuple[JobRequest, float]]:
     raise Problem("no-translator", "Nobody translates this.")
 
@@ -125,6 +133,7 @@ def job_types() -> dict[str, JobType]:
     types = {run.__name__: JobType(run.__name__, "cpu", run=run) for run in LEAVES}
     types["download"] = JobType("download", "net", run=work)
     types["series"] = JobType("series", "items", children=series)
+    types["independent"] = JobType("independent", "packs", children=series, sum_up=names_of)
     types["unplanned"] = JobType("unplanned", "items", children=no_children_today)
     return types
 

@@ -200,6 +200,7 @@ class Attempts:
         own: tuple[float, float | None],
         overall: tuple[float, float | None],
         note: str,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Write progress: ``own`` (done, total) of the stage, ``overall`` of the job and upwards."""
         with self._database.write() as connection:
@@ -211,9 +212,46 @@ class Attempts:
             if written:
                 done, total = own
                 rows.add_event(
-                    connection, job_id, "progress", stage=stage, done=done, total=total, note=note
+                    connection,
+                    job_id,
+                    "progress",
+                    stage=stage,
+                    done=done,
+                    total=total,
+                    note=note,
+                    detail=detail,
                 )
                 _pass_up(connection, job_id, stage, note)
+
+    def beat(self, job_id: str, quiet_s: float) -> float:
+        """Repeat the last progress of a job that said nothing for ``quiet_s``, nor did its children.
+
+        Returns how long it has been silent, in seconds: 0 when something was written.
+        """
+        with self._database.read() as connection:
+            newest = connection.execute(
+                "SELECT at FROM job_event WHERE id = (SELECT max(newest) FROM ("
+                "SELECT max(id) AS newest FROM job_event WHERE job_id = ? UNION ALL"
+                " SELECT (SELECT max(id) FROM job_event WHERE job_id = link.child_id)"
+                " FROM job_link AS link WHERE link.parent_id = ?))",
+                (job_id, job_id),
+            ).fetchone()
+        silent_s = quiet_s if newest is None else time.time() - newest["at"]
+        if 0 <= silent_s < quiet_s:
+            return float(silent_s)
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO job_event (job_id, at, kind, stage, done, total, note, detail)"
+                " SELECT job.id, ?, 'progress', coalesce(last.stage, ''),"
+                " coalesce(last.done, job.done), iif(last.id IS NULL, job.total, last.total),"
+                " coalesce(last.note, job.note), last.detail"
+                " FROM job JOIN job_attempt AS a ON a.job_id = job.id AND a.number = job.attempt"
+                " LEFT JOIN job_event AS last ON last.id = (SELECT max(id) FROM job_event"
+                " WHERE job_id = job.id AND kind = 'progress' AND id > a.first_event_id)"
+                " WHERE job.id = ? AND job.session = ? AND job.state = 'running'",
+                (time.time(), job_id, self.session),
+            )
+        return 0.0
 
     def child(self, parent: Job, request: JobRequest, weight: float, key: str) -> str:
         """Return the id of the parent's child ``key``, made, found or tried again as needed.

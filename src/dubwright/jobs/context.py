@@ -6,7 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from dubwright.home import Home
 from dubwright_kit import Cancelled
@@ -16,6 +17,8 @@ from .model import Job
 
 REPORT_INTERVAL_S = 0.25
 """Progress is written at most four times a second."""
+BEAT_S = 0.8
+"""After so long without a word the last progress is repeated: nothing looks stuck for a second."""
 
 StopReason = Literal["cancel", "interrupt"]
 
@@ -35,16 +38,30 @@ class RunningJob:
         self._lock = threading.Lock()
         self._stage: tuple[str, float, float] = ("", 0.0, 1.0)
         self._latest: tuple[float, float | None, str] = (0.0, None, "")
+        self._detail: Mapping[str, Any] | None = None
         self._pending = False
+        self._open = True
         self._written_s = -REPORT_INTERVAL_S
 
-    def report(self, done: float, total: float | None = None, note: str = "") -> None:
+    def report(
+        self,
+        done: float,
+        total: float | None = None,
+        note: str = "",
+        *,
+        detail: Mapping[str, Any] | None = None,
+        at_once: bool = False,
+    ) -> None:
         """Progress of the current stage, in its own units. Raises ``Cancelled``."""
         self.check()
         with self._lock:
             self._latest = (done, total, note)
+            self._detail = detail
             self._pending = True
-            self._write_if_due()
+            if at_once:
+                self._write()
+            else:
+                self._write_if_due()
 
     def stage(self, name: str, start: float = 0.0, end: float = 1.0) -> None:
         """From now on reports are of stage ``name`` and fill ``start..end`` of the job's progress."""
@@ -53,6 +70,7 @@ class RunningJob:
         with self._lock:
             self._stage = (name, start, end)
             self._latest = (0.0, None, "")
+            self._detail = None
             self._pending = True
             self._write_if_due()
 
@@ -73,13 +91,17 @@ class RunningJob:
         self._stop.set()
 
     def flush(self) -> None:
-        """Write progress held back by the throttle, if it is due: a job may fall silent after it."""
+        """Write progress held back by the throttle, if it is due, and repeat it during a silence."""
         with self._lock:
             self._write_if_due()
+            silent_s = time.monotonic() - self._written_s
+            if self._open and silent_s >= BEAT_S:
+                self._beat()
 
     def close(self) -> None:
         """Write the last progress and close the log."""
         with self._lock:
+            self._open = False
             if self._pending:
                 self._write()
         for handler in list(self.log.handlers):
@@ -104,8 +126,16 @@ class RunningJob:
         else:
             overall = (done, None)
         try:
-            self._attempts.progress(self.job.id, name, (done, total), overall, note)
+            self._attempts.progress(self.job.id, name, (done, total), overall, note, self._detail)
         except sqlite3.OperationalError as error:  # progress that cannot be shown stops no work
+            self.log.warning("progress could not be written: %s", error)
+
+    def _beat(self) -> None:
+        # Asked of the rows: a parent does not know when its children were heard last.
+        self._written_s = time.monotonic()
+        try:
+            self._written_s -= self._attempts.beat(self.job.id, BEAT_S)
+        except sqlite3.OperationalError as error:
             self.log.warning("progress could not be written: %s", error)
 
 

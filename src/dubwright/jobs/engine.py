@@ -105,6 +105,22 @@ class Jobs:
             ).fetchall()
         return [rows.to_event(row) for row in found]
 
+    def details(self, job_ids: Sequence[str]) -> list[JobEvent]:
+        """Return, of each named job (exact ids), the newest event of its newest attempt that carries
+        a ``detail``; in the order of the events."""
+        with self._reading() as connection:
+            found = [
+                connection.execute(
+                    "SELECT * FROM job_event WHERE job_id = ? AND detail IS NOT NULL AND id >"
+                    " (SELECT max(first_event_id) FROM job_attempt WHERE job_id = ?)"
+                    " ORDER BY id DESC LIMIT 1",
+                    (job_id, job_id),
+                ).fetchone()
+                for job_id in job_ids
+            ]
+        events = [rows.to_event(row) for row in found if row is not None]
+        return sorted(events, key=lambda event: event.id)
+
     def follow(self, job_id: str) -> Iterator[JobEvent]:
         """Yield the events of the job's newest attempt and of its children until it is closed.
 

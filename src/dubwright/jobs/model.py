@@ -11,7 +11,9 @@ from typing import Any, Literal, Protocol
 from dubwright_kit import Problem
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Queue = Literal["items", "cpu", "gpu", "net"]
+Queue = Literal["items", "packs", "cpu", "gpu", "net"]
+PARENT_QUEUES: frozenset[Queue] = frozenset({"items", "packs"})
+"""Where jobs wait for their children; two, so that installs and dubs never wait for each other."""
 CLOSED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 
@@ -59,6 +61,8 @@ class JobEvent:
     done: float
     total: float | None
     note: str
+    detail: Mapping[str, Any] | None = None
+    """What else the job says about itself at this moment (JSON); what is in it depends on its type."""
 
 
 class JobContext(Protocol):
@@ -71,8 +75,19 @@ class JobContext(Protocol):
     """<home>/jobs/<job_id>"""
     log: logging.Logger
 
-    def report(self, done: float, total: float | None = None, note: str = "") -> None:
-        """Progress of the current stage (throttled to 4 Hz); raises ``Cancelled`` when asked to stop."""
+    def report(
+        self,
+        done: float,
+        total: float | None = None,
+        note: str = "",
+        *,
+        detail: Mapping[str, Any] | None = None,
+        at_once: bool = False,
+    ) -> None:
+        """Progress of the current stage; raises ``Cancelled`` when asked to stop.
+
+        Throttled to 4 Hz unless ``at_once``. ``detail`` (JSON) goes with the event. A job that
+        reports nothing for a while is heard all the same: its last progress is repeated."""
 
     def stage(self, name: str, start: float = 0.0, end: float = 1.0) -> None:
         """From now on reports are of stage ``name`` and fill ``start..end`` of the job's progress."""
@@ -95,6 +110,10 @@ class JobType:
     children: Callable[[Job], Sequence[tuple[JobRequest, float]]] | None = None
     """The children in order, each with its weight in the parent's progress. The parent's result is
     the last child's, with ``{"children": [ids]}``; a failed child fails the parent with its Problem."""
+    sum_up: Callable[[Job, Sequence[Job]], Problem] | None = None
+    """For a parent whose children do not build on each other: every one of them is run, and what
+    this makes of the failed ones (the parent, they) is the parent's Problem. The result is then
+    ``{"children": [ids]}`` alone."""
 
 
 class JobEngine(Protocol):

@@ -69,6 +69,7 @@ def to_event(row: sqlite3.Row) -> JobEvent:
         row["done"],
         row["total"],
         row["note"],
+        None if row["detail"] is None else json.loads(row["detail"]),
     )
 
 
@@ -215,15 +216,25 @@ def add_event(
     done: float | None = None,
     total: float | None = None,
     at: float | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> int:
     """Add an event and return its id; without ``done`` it carries the job's own progress."""
     if done is None:
         row = connection.execute("SELECT done, total FROM job WHERE id = ?", (job_id,)).fetchone()
         done, total = row["done"], row["total"]
     cursor = connection.execute(
-        "INSERT INTO job_event (job_id, at, kind, stage, done, total, note)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (job_id, time.time() if at is None else at, kind, stage, done, total, note),
+        "INSERT INTO job_event (job_id, at, kind, stage, done, total, note, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            job_id,
+            time.time() if at is None else at,
+            kind,
+            stage,
+            done,
+            total,
+            note,
+            None if detail is None else canonical(dict(detail)),
+        ),
     )
     return int(cursor.lastrowid or 0)
 

@@ -141,6 +141,7 @@ class Runner:
         seen: Counter[str] = Counter()
         result: dict[str, Any] = {}
         ids: list[str] = []
+        lost: list[Job] = []
         for request, weight in children:
             if self.is_parent(request.type):
                 raise ValueError(f"{request.type} has children itself: parents could starve it")
@@ -157,11 +158,15 @@ class Runner:
             child = self._wait_for_child(context, child_id)
             ids.append(child.id)
             context.log.info("%s (%s): %s", child.id, child.type, child.state)
-            if child.state == "cancelled":
-                raise Cancelled(child.id)
-            if child.state == "failed":
-                raise child.problem or _bug(child, RuntimeError("failed without saying why"))
-            result = dict(child.result or {})
+            if child.state != "done":
+                lost.append(child)
+                if job_type.sum_up is None:
+                    break
+            elif job_type.sum_up is None:
+                result = dict(child.result or {})
+        if lost:
+            context.check()
+            raise _outcome_of(context.job, lost, job_type)
         return {**result, "children": ids}
 
     def _wait_for_child(self, context: RunningJob, child_id: str) -> Job:
@@ -210,6 +215,16 @@ def unknown_type(job_id: str, job_type: str) -> Problem:
         f'Job {job_id} is of type "{job_type}", which this version of dubwright cannot run.',
         NextAction("look at the job", "job show", {"_": [job_id]}),
     )
+
+
+def _outcome_of(parent: Job, lost: list[Job], job_type: JobType) -> Problem | Cancelled:
+    """What a parent ends with whose children ``lost`` did not come to a good end."""
+    failed = [child for child in lost if child.state == "failed"]
+    if not failed:
+        return Cancelled(lost[0].id)
+    if job_type.sum_up is not None:
+        return job_type.sum_up(parent, failed)
+    return failed[0].problem or _bug(failed[0], RuntimeError("failed without saying why"))
 
 
 def _bug(job: Job, error: BaseException) -> Problem:

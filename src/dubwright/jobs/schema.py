@@ -87,6 +87,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             ended_at REAL
         )""",
     ),
+    ("ALTER TABLE job_event ADD COLUMN detail TEXT",),
 )
 """One tuple of statements a version; published ones never change."""
 

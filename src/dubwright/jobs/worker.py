@@ -16,7 +16,7 @@ from .attempts import Attempts, Waiting
 from .context import LogFile
 from .faults import FaultTrace
 from .lock import WorkerLock
-from .model import CLOSED, Job, JobType, Queue
+from .model import CLOSED, PARENT_QUEUES, Job, JobType, Queue
 from .queues import OVER, Queues
 from .runner import Runner, unknown_type
 from .schema import Database
@@ -39,6 +39,7 @@ class Worker:
         job_types: Mapping[str, JobType],
         *,
         item_slots: int = 4,
+        pack_slots: int = 2,
         cpu_slots: int = 1,
         gpu_slots: int = 1,
         net_slots: int = 2,
@@ -47,12 +48,15 @@ class Worker:
         for job_type in job_types.values():
             if (job_type.children is None) == (job_type.run is None):
                 raise ValueError(f"{job_type.name} must have either run or children")
-            if job_type.children is not None and job_type.queue != "items":
-                raise ValueError(f"{job_type.name} waits for children: its queue must be items")
+            if job_type.children is not None and job_type.queue not in PARENT_QUEUES:
+                raise ValueError(
+                    f"{job_type.name} waits for children: its queue must be one of parents"
+                )
         self._home = home
         self._types = dict(job_types)
         slots: dict[Queue, int] = {
             "items": item_slots,
+            "packs": pack_slots,
             "cpu": cpu_slots,
             "gpu": gpu_slots,
             "net": net_slots,
