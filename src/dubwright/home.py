@@ -12,6 +12,7 @@ from dubwright_kit import NextAction, Problem
 HOME_VARIABLE = "DUBWRIGHT_HOME"
 UV_VARIABLE = "DUBWRIGHT_UV"
 DATABASE_VARIABLE = "DUBWRIGHT_JOBS_DATABASE"
+PACKS_VARIABLE = "DUBWRIGHT_PACKS"
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,15 @@ class Home:
     """Where everything lies. Nothing else in the program spells a directory.
 
     ``root`` is the data folder; ``uv_program`` the uv to use (None: found beside the interpreter
-    or on PATH); ``jobs_database_url`` a PostgreSQL URL for the job engine's own tables (None: SQLite).
+    or on PATH); ``jobs_database_url`` a PostgreSQL URL for the job engine's own tables (None: SQLite);
+    ``pack_folders`` are packs beside those that are shipped ($DUBWRIGHT_PACKS, folders separated as
+    in PATH), for who writes one.
     """
 
     root: Path
     uv_program: str | None = None
     jobs_database_url: str | None = None
+    pack_folders: tuple[Path, ...] = ()
 
     @classmethod
     def find(cls, chosen: Path | str | None = None, env: Mapping[str, str] | None = None) -> Home:
@@ -39,6 +43,11 @@ class Home:
             Path(root).expanduser().absolute(),
             env.get(UV_VARIABLE) or None,
             env.get(DATABASE_VARIABLE) or None,
+            tuple(
+                Path(folder).expanduser().absolute()
+                for folder in env.get(PACKS_VARIABLE, "").split(os.pathsep)
+                if folder
+            ),
         )
 
     @property

@@ -58,6 +58,7 @@ DUB: tuple[Step, ...] = (
 INGEST = Step("ingest_v1", ("ingest",), (), 1)
 DUB_JOB = "dub"
 INSTALL_JOB = "install_packs"
+INSTALL_ONE_JOB = "install_pack"
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def job_types(shop: Workshop) -> dict[str, JobType]:
         for name in names:
             types[name] = JobType(name, step.queue, run=_runner(shop, step, name))
     types[DUB_JOB] = JobType(DUB_JOB, "items", children=lambda job: dub_children(shop.packs, job))
-    types[INSTALL_JOB] = JobType(INSTALL_JOB, "net", run=lambda job: _install(shop, job))
+    types.update(_install_types(shop))
     return types
 
 
@@ -194,8 +195,18 @@ def _runner(shop: Workshop, step: Step, name: str) -> Callable[[JobContext], Map
     return lambda job: run_job(shop, step.stages, job)
 
 
-def _install(shop: Workshop, job: JobContext) -> Mapping[str, Any]:
-    names = [str(name) for name in job.job.options.get("names", ())]
-    job.stage("install")
-    records = shop.packs.install(names, report=job.report)
-    return {"artifacts": [], "packs": [str(getattr(record, "name", record)) for record in records]}
+def _install_types(shop: Workshop) -> dict[str, JobType]:
+    """An installation: one job a pack, on queues of their own, so that no dub waits for one."""
+    from dubwright.stages.install import install_children, install_pack, packs_failed
+
+    return {
+        INSTALL_JOB: JobType(
+            INSTALL_JOB,
+            "packs",
+            children=lambda job: install_children(shop.packs, job, INSTALL_ONE_JOB),
+            sum_up=packs_failed,
+        ),
+        INSTALL_ONE_JOB: JobType(
+            INSTALL_ONE_JOB, "net", run=lambda job: install_pack(shop.packs, job)
+        ),
+    }

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dubwright.home import Home
+from dubwright.home import PACKS_VARIABLE, Home
 from dubwright.packs.manifest import Manifest, load_manifests
 from dubwright.packs.record import env_python
 from dubwright.packs.state import READY, PackStatus, estimate, pack_status
@@ -23,20 +23,30 @@ if TYPE_CHECKING:
 
 
 class Packs:
-    """The packs of one home: those shipped and those in the pack folders ``extra``.
+    """The packs of one home: those shipped, those of its pack folders and those in ``extra``.
 
     States are read from disk at every call: another process may have installed something. Every
-    method that takes a name raises Problem ``pack-unknown`` for one that there is not.
+    method that takes a name raises Problem ``pack-unknown`` for one that there is not, and any
+    method ``pack-folder-invalid`` when a pack folder of the home holds no sound pack.
     """
 
     def __init__(self, home: Home, extra: Sequence[Path] = ()) -> None:
         self._home = home
-        self._extra = tuple(extra)
+        self._extra = (*home.pack_folders, *extra)
 
     @cached_property
     def manifests(self) -> Mapping[str, Manifest]:
         """Every manifest by id, sorted."""
-        return load_manifests(self._extra)
+        try:
+            return load_manifests(self._extra)
+        except (OSError, ValueError) as error:
+            if not self._home.pack_folders:
+                raise  # ours to mend
+            raise Problem(
+                "pack-folder-invalid",
+                f"A folder that {PACKS_VARIABLE} names holds no sound pack: {error}",
+                NextAction(f"mend it, or take it out of {PACKS_VARIABLE}; then look again", "packs"),
+            ) from error
 
     def manifest(self, name: str) -> Manifest:
         """One manifest."""

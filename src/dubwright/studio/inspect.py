@@ -15,8 +15,11 @@ from dubwright.library.artifacts import ItemFiles
 from dubwright.library.model import VoiceChoice
 from dubwright.packs.catalog import Packs
 from dubwright.recipe import DUB, DUB_JOB, INGEST, INSTALL_JOB, separators
+from dubwright.stages.install import OPTIONS as INSTALL_OPTIONS
 from dubwright.studio.views import ItemView
 from dubwright_kit import NextAction, Problem
+
+_SWITCHES = ("keep_original_track", "without_transcript", "allow_source_builds", "own_weights")
 
 
 def view_item(home: Home, library: Library, item_id: str) -> ItemView:
@@ -48,7 +51,7 @@ def known_options(packs: Packs) -> dict[str, tuple[str, ...]]:
         else:
             known[step.job_type] = step.options
     known[DUB_JOB] = tuple(sorted({option for step in DUB for option in step.options}))
-    known[INSTALL_JOB] = ("names",)
+    known[INSTALL_JOB] = ("names", *INSTALL_OPTIONS)
     return known
 
 
@@ -96,7 +99,9 @@ def _value(name: str, value: Any) -> Any:
                 f'speakers takes a whole number, not "{value}".',
                 NextAction("see the help", "run", {"help": True}),
             ) from None
-    if name in ("keep_original_track", "without_transcript") and isinstance(value, str):
+    if name == "names" and isinstance(value, str):
+        return [one for one in value.replace(",", " ").split() if one]
+    if name in _SWITCHES and isinstance(value, str):
         return value.lower() in ("1", "true", "yes", "on")
     if name in ("transcript", "translation", "out") and value:
         return str(Path(value).expanduser().absolute())

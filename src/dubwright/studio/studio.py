@@ -11,15 +11,16 @@ from dubwright.home import Home
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, JobRequest, State
 from dubwright.packs.catalog import Packs
-from dubwright.recipe import DUB_JOB
+from dubwright.recipe import DUB_JOB, INSTALL_JOB
 from dubwright.studio.work import Crew, Handle, check, request
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item, Segment, Track, VoiceChoice
-    from dubwright.packs.installing.install import PackPlan
+    from dubwright.packs.planning.plan import PackPlan
     from dubwright.packs.state import PackStatus
+    from dubwright.studio.installs import PackProgress
     from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed, Stems
 
 
@@ -190,6 +191,8 @@ class Studio:
         from dubwright.studio.inspect import checked_options
 
         options = checked_options(self.packs, job_type, options or {})
+        if job_type == INSTALL_JOB:
+            return self.install_packs(options.pop("names", ()), **options)
         item = self.library.item(item_id) if item_id is not None else None
         job = self._submit(request(job_type, item.id if item else None, options))
         return Handle(self.job_engine, self.crew, job)
@@ -294,16 +297,54 @@ class Studio:
         """Every pack with its state."""
         return self.packs.statuses()
 
-    def plan_packs(self, names: Sequence[str]) -> Sequence[PackPlan]:
-        """What installing would do, in order, from the sizes shipped with the locks."""
-        return self.packs.plan(names)
+    def ticked_packs(self) -> list[str]:
+        """What "install all" means: the packs of the plan that are ticked and that this machine can
+        have, in the plan's order."""
+        from dubwright.packs.planning.order import ticked
 
-    def install_packs(self, names: Sequence[str]) -> Handle:
-        """Enqueue the installation of packs (the only job that may connect)."""
-        for name in names:
-            self.packs.status(name)
-        job = self.job_engine.submit(request("install_packs", None, {"names": list(names)}))
+        names = ticked(self.packs.manifests)
+        return [name for name in names if self.packs.status(name).state != "unavailable"]
+
+    def packs_in_order(self, names: Iterable[str]) -> list[str]:
+        """``names`` and the packs that they require, in the order of an installation.
+
+        Raises Problem ``pack-unknown``.
+        """
+        from dubwright.packs.planning.order import in_order
+
+        return in_order([self.packs.manifest(name).id for name in names], self.packs.manifests)
+
+    def plan_packs(self, names: Iterable[str]) -> Sequence[PackPlan]:
+        """What installing would do, in order, with what the packs require; from the sizes shipped
+        with the locks."""
+        return self.packs.plan(self.packs_in_order(names))
+
+    def install_packs(
+        self,
+        names: Iterable[str],
+        *,
+        allow_source_builds: bool = False,
+        supply: Path | str | None = None,
+        own_weights: bool = False,
+    ) -> Handle:
+        """Enqueue the installation of packs and of what they require (the only job that may connect).
+
+        ``supply``: a folder or zip to take files from instead of the network; ``own_weights``
+        takes weights from it that are in no list. The same request while one is open is that one.
+        Raises Problem ``pack-unknown``, ``nothing-to-install`` and ``supply-missing``.
+        """
+        from dubwright.studio.installs import install_options
+
+        wanted = self.packs_in_order(names)
+        options = install_options(wanted, allow_source_builds, supply, own_weights)
+        job = self.job_engine.submit(request(INSTALL_JOB, None, options))
         return Handle(self.job_engine, self.crew, job)
+
+    def pack_progress(self, job_id: str) -> tuple[PackProgress, ...]:
+        """How far an installation is, pack by pack. Raises Problem ``job-not-found``."""
+        from dubwright.studio.installs import read_progress
+
+        return read_progress(self.job_engine, job_id)
 
     def remove_pack(self, name: str) -> int:
         """Remove an installed pack; return the bytes freed."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dubwright.jobs.worker import Worker
     from dubwright.library import Library
     from dubwright.packs.catalog import Packs
+    from dubwright.studio.installs import PackProgress
 
 
 class Crew:
@@ -95,6 +96,12 @@ class Handle:
             except Problem as problem:
                 if problem.code != "worker-stopped":
                     raise
+
+    def packs(self) -> tuple[PackProgress, ...]:
+        """How far an installation is, pack by pack; empty for other jobs."""
+        from dubwright.studio.installs import read_progress
+
+        return read_progress(self._jobs, self.id)
 
     def cancel(self) -> Job:
         """Ask the job to stop."""
