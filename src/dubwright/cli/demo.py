@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dubwright.cli.bill import plan_text
 from dubwright.cli.face import Face, program
 from dubwright.cli.follow import follow
-from dubwright.cli.packs import plan_text
 from dubwright.cli.text import size, table
 
 if TYPE_CHECKING:

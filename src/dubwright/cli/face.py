@@ -116,7 +116,7 @@ class Face:
             # The reader (head, less) has seen enough; keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return DONE
-        except (typer.Exit, typer.Abort):
+        except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception as error:  # the one place where bugs become a message
             self.problem(bug(error, self.home))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dubwright.cli.face import Face, program
 from dubwright.jobs.model import Job, JobEvent
-from dubwright.recipe import DUB_JOB
+from dubwright.recipe import DUB_JOB, INSTALL_JOB, INSTALL_ONE_JOB
 from dubwright_kit import Cancelled
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ def follow(face: Face, handle: Handle) -> Job:
     """
     from dubwright.studio.work import check
 
-    parent = handle.job.type == DUB_JOB
-    with _display(face, handle.id if parent else "") as show:
+    with _display(face, handle) as show:
         try:
             for event in handle.events():
                 show(event)
@@ -64,13 +63,26 @@ Show = Callable[[JobEvent], None]
 
 
 @contextmanager
-def _display(face: Face, parent: str) -> Iterator[Show]:
-    """``parent`` is the id of the job whose events are the sum of its children's ("": none)."""
+def _display(face: Face, handle: Handle) -> Iterator[Show]:
     if face.progress == "json":
         yield _json_line
-    elif face.progress == "none" or (face.json and face.progress == "auto"):
+        return
+    if face.progress == "none" or (face.json and face.progress == "auto"):
         yield lambda event: None
-    elif face.err.is_terminal:
+        return
+    job = handle.job
+    if job.type in (INSTALL_JOB, INSTALL_ONE_JOB):
+        from dubwright.cli import installing
+
+        if face.err.is_terminal:
+            with installing.bars(face, handle) as show:
+                yield show
+        else:
+            yield installing.Lines(face, handle)
+        return
+    # The id of the job whose events are the sum of its children's ("": none).
+    parent = job.id if job.type == DUB_JOB else ""
+    if face.err.is_terminal:
         with _bars(face, parent) as show:
             yield show
     else:
@@ -86,6 +98,7 @@ def _json_line(event: JobEvent) -> None:
         "done": event.done,
         "total": event.total,
         "note": event.note,
+        "detail": event.detail,
     }
     print(json.dumps(record, ensure_ascii=False), file=sys.stderr, flush=True)
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dubwright.cli.face import Face, verb
+from dubwright.cli.bill import plan_json, plan_text
+from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.text import size, table
-from dubwright_kit import Cancelled, NextAction, Problem
+from dubwright_kit import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from dubwright.packs.installing.install import PackPlan
+    from dubwright.jobs.model import Job
+    from dubwright.packs.planning.plan import PackPlan
+    from dubwright.packs.state import PackStatus
 
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Pack names.")]
 
@@ -56,100 +60,106 @@ def list_packs(face: Face) -> None:
     face.show(document, people)
 
 
-def plan_json(plans: Sequence[PackPlan]) -> dict[str, Any]:
-    """The public shape of a bill."""
-    return {
-        "packs": [
-            {
-                "name": one.name,
-                "steps": list(one.steps),
-                "download_bytes": one.download_bytes,
-                "unpacked_bytes": one.unpacked_bytes,
-                "disk_bytes": one.disk_bytes,
-                "licences": list(one.licences),
-                "installed": one.installed,
-            }
-            for one in plans
-        ],
-        "download_bytes": sum(one.download_bytes for one in plans if not one.installed),
-        "disk_bytes": sum(one.disk_bytes for one in plans if not one.installed),
-    }
-
-
-def plan_text(plans: Sequence[PackPlan], console: Console) -> None:
-    """The bill as a table: bytes exactly as the lock files say."""
-    rows = [
-        (
-            one.name,
-            "installed" if one.installed else f"{one.download_bytes:,} B",
-            "" if one.installed else size(one.disk_bytes),
-            ", ".join(one.licences),
-        )
-        for one in plans
-    ]
-    console.print(table(("pack", "download", "on disk", "licences"), rows))
-    open_ones = [one for one in plans if not one.installed]
-    for one in open_ones:
-        console.print(f"{one.name}: " + "; ".join(one.steps), style="dim", markup=False)
-    total = sum(one.download_bytes for one in open_ones)
-    console.print(f"In all {total:,} B to download ({size(total)}).")
-
-
 def plan(face: Face, names: NamesArgument = None) -> None:
-    """What an install would do: steps, exact download bytes, disk, licences. Opens no connection."""
+    """What an install would do: steps, exact download bytes, disk, licences. Opens no connection.
+
+    Without names: every pack of the plan; the sums are of those that --all would install.
+    """
     with face.studio() as studio:
-        plans = studio.plan_packs(names or installable(studio.pack_statuses()))
-    face.show(plan_json(plans), lambda console: plan_text(plans, console))
-
-
-def installable(statuses: Sequence[Any]) -> list[str]:
-    """Names of the packs that an install could add."""
-    return [
-        one.manifest.id for one in statuses if one.state in ("available", "broken", "installed")
-    ]
+        chosen = frozenset(studio.packs_in_order(names or studio.ticked_packs()))
+        plans = studio.plan_packs(names or studio.listed_packs())
+    face.show(plan_json(plans, chosen), lambda console: plan_text(plans, console, chosen))
 
 
 def install(
     face: Face,
     names: NamesArgument = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every pack.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every pack of the plan that is ticked.")
+    ] = False,
+    allow_source_builds: Annotated[
+        bool,
+        typer.Option("--allow-source-builds", help="Where nothing else works, compile (slow)."),
+    ] = False,
+    supply: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER_OR_ZIP",
+            help="Take files from here instead of the network; listed ones must match their hashes.",
+        ),
+    ] = None,
+    own_weights: Annotated[
+        bool,
+        typer.Option("--own-weights", help="With --from: also take weights that are in no list."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Only enqueue.")] = False,
 ) -> None:
-    """Install packs: shows the bill, asks on a terminal, then installs (this is what connects)."""
+    """Install packs and what they require (this is what connects).
+
+    Shows the bill first and asks on a terminal; where there is none it goes ahead. A pack that fails
+    does not stop the others; what was downloaded is kept, and the same command goes on with it.
+    """
+    if own_weights and supply is None:
+        raise typer.BadParameter("--own-weights needs --from.", param_hint="--own-weights")
     interruptible()
     with face.studio() as studio:
-        if not names and not everything:
-            raise Problem(
-                "nothing-to-install",
-                "Name the packs to install, or say --all.",
-                NextAction("see every pack", "packs", {}),
-            )
-        wanted = installable(studio.pack_statuses()) if everything else list(names or ())
-        plans = studio.plan_packs(wanted)
-        if not face.json:
+        wanted = studio.ticked_packs() if everything else []
+        plans = studio.plan_packs([*wanted, *(names or ())])
+        if plans and not face.json:
             plan_text(plans, face.err)
             if not yes and face.err.is_terminal:
-                from rich.prompt import Confirm
-
-                if not Confirm.ask("Install?", console=face.err, default=True):
-                    raise Cancelled("")
-        job = follow(face, studio.install_packs([one.name for one in plans]))
+                _ask(face)
+        handle = studio.install_packs(
+            [one.name for one in plans],
+            allow_source_builds=allow_source_builds,
+            supply=supply,
+            own_weights=own_weights,
+        )
+        if detach:
+            job = handle.job
+            face.note(f"Queued. A worker ({program()} worker) will take it.")
+        else:
+            job = follow(face, handle)
         statuses = {one.manifest.id: one for one in studio.pack_statuses()}
-    installed = [statuses[one.name] for one in plans]
-    face.show(
-        {
-            "job": job.id,
-            "packs": [
-                {"name": one.manifest.id, "state": one.state, "disk_bytes": one.disk_bytes}
-                for one in installed
-            ],
-        },
-        lambda console: console.print(
-            "\n".join(
-                f"{one.manifest.id}: {one.state}, {size(one.disk_bytes)}" for one in installed
-            )
-        ),
-    )
+    _show_installed(face, job, [(one, statuses[one.name]) for one in plans])
+
+
+def _ask(face: Face) -> None:
+    from rich.prompt import Confirm
+
+    if not Confirm.ask("Install?", console=face.err, default=True):
+        raise Cancelled("")
+
+
+def _show_installed(face: Face, job: Job, packs: Sequence[tuple[PackPlan, PackStatus]]) -> None:
+    """What there is now: measured disk beside what the bill said."""
+
+    def estimated(plan: PackPlan, status: PackStatus) -> int:
+        recorded = status.record.estimated_disk_bytes if status.record else 0
+        return recorded or plan.disk_bytes
+
+    document = {
+        "job": job.id,
+        "packs": [
+            {
+                "name": plan.name,
+                "state": status.state,
+                "disk_bytes": status.disk_bytes,
+                "estimated_disk_bytes": estimated(plan, status),
+            }
+            for plan, status in packs
+        ],
+    }
+
+    def people(console: Console) -> None:
+        for plan, status in packs:
+            disk = f", {size(status.disk_bytes)} on disk" if status.disk_bytes else ""
+            said = f" (estimated {size(estimated(plan, status))})" if disk else ""
+            console.print(f"{plan.name}: {status.state}{disk}{said}", markup=False)
+
+    face.show(document, people)
 
 
 def log(face: Face, name: Annotated[str, typer.Argument(help="Pack.")]) -> None:

@@ -103,7 +103,7 @@ class _Told:
         fresh = self._event is None or event.step != self._event.step
         self._event = event
         self._done = max(self._done, event.fraction)
-        self._detail = to_json(event)
+        self._detail = {**to_json(event), "fraction": self._done}
         if fresh:
             self._job.log.info("%s: %s", event.pack, event.step)
         self._job.report(self._done, 1.0, event.note, detail=self._detail, at_once=fresh)
@@ -111,6 +111,8 @@ class _Told:
     def report(self, done: float, total: float | None = None, note: str = "") -> None:
         """Progress of the pack; its newest event goes with it."""
         self._done = max(self._done, done / total if total else 0.0)
+        if self._detail is not None:
+            self._detail = {**self._detail, "fraction": self._done}
         self._job.report(self._done, 1.0, note, detail=self._detail)
 
 

@@ -297,13 +297,23 @@ class Studio:
         """Every pack with its state."""
         return self.packs.statuses()
 
+    def listed_packs(self) -> list[str]:
+        """The plan that every face shows: the optional packs that this machine can have, ticked or
+        not, in order."""
+        from dubwright.packs.planning.order import phase_2
+
+        return [
+            one.id
+            for one in phase_2(self.packs.manifests)
+            if one.installable and self.packs.status(one.id).state != "unavailable"
+        ]
+
     def ticked_packs(self) -> list[str]:
-        """What "install all" means: the packs of the plan that are ticked and that this machine can
-        have, in the plan's order."""
+        """What "install all" means: those of :meth:`listed_packs` that are ticked."""
         from dubwright.packs.planning.order import ticked
 
-        names = ticked(self.packs.manifests)
-        return [name for name in names if self.packs.status(name).state != "unavailable"]
+        wanted = set(ticked(self.packs.manifests))
+        return [name for name in self.listed_packs() if name in wanted]
 
     def packs_in_order(self, names: Iterable[str]) -> list[str]:
         """``names`` and the packs that they require, in the order of an installation.

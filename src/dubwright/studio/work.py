@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from dubwright.home import Home
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.packs.catalog import Packs
     from dubwright.studio.installs import PackProgress
+
+SAY_S = 0.5
 
 
 class Crew:
@@ -89,13 +93,21 @@ class Handle:
     def events(self) -> Iterator[JobEvent]:
         """Follow the job and its children to the end, starting a worker when none runs."""
         while True:
-            self._crew.ensure(self._jobs)
+            yield from self._starting()
             try:
                 yield from self._jobs.follow(self.id)
                 return
             except Problem as problem:
                 if problem.code != "worker-stopped":
                     raise
+
+    def _starting(self) -> Iterator[JobEvent]:
+        """See to it that there is a worker; that takes a second or two, in which this is said."""
+        with ThreadPoolExecutor(1) as thread:
+            start = thread.submit(self._crew.ensure, self._jobs)
+            while not wait([start], SAY_S).done:
+                yield JobEvent(0, self.id, time.time(), "note", "", 0.0, None, "starting a worker")
+            start.result()
 
     def packs(self) -> tuple[PackProgress, ...]:
         """How far an installation is, pack by pack; empty for other jobs."""

@@ -1,0 +1,117 @@
+"""Showing an installation: a bar for each pack on a terminal, lines in a log or pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dubwright.cli.text import clock, short, size
+
+if TYPE_CHECKING:
+    from dubwright.cli.face import Face
+    from dubwright.jobs.model import JobEvent
+    from dubwright.studio.installs import PackProgress
+    from dubwright.studio.work import Handle
+
+LOOK_S = 0.2
+"""How often the rows are looked at while events come."""
+LINE_S = 10.0
+_FILE_CHARS = 40
+
+Show = Callable[["JobEvent"], None]
+
+
+def words(pack: PackProgress) -> str:
+    """What there is to say of a pack beside its state: bytes, rate, time left, file."""
+    if pack.problem is not None:
+        return pack.problem.message
+    said = []
+    if pack.state == "downloading":
+        if pack.done_bytes is not None:
+            of = f" of {size(pack.total_bytes)}" if pack.total_bytes else ""
+            said.append(f"{size(pack.done_bytes)}{of}")
+        if pack.rate_bytes_s:
+            said.append(f"{size(pack.rate_bytes_s)}/s")
+        if pack.left_s is not None:
+            said.append(f"{clock(pack.left_s)} left")
+        if pack.file:
+            said.append(short(pack.file, _FILE_CHARS))
+    return ", ".join(said)
+
+
+class Lines:
+    """A line whenever a pack's state changes, and one every ten seconds of what goes on."""
+
+    def __init__(self, face: Face, handle: Handle) -> None:
+        self._face = face
+        self._handle = handle
+        self._states: dict[str, str] = {}
+        self._looked_s = self._said_s = 0.0
+
+    def __call__(self, event: JobEvent) -> None:
+        now_s = time.monotonic()
+        if event.kind == "progress" and now_s - self._looked_s < LOOK_S:
+            return
+        self._looked_s = now_s
+        for pack in self._handle.packs():
+            fresh = pack.state != self._states.get(pack.pack, "queued")
+            self._states[pack.pack] = pack.state
+            if fresh or (pack.note and now_s - self._said_s >= LINE_S):
+                self._say(pack)
+
+    def _say(self, pack: PackProgress) -> None:
+        self._said_s = time.monotonic()
+        share = f" {100 * pack.fraction:3.0f} %" if pack.note else ""
+        about = words(pack)
+        self._face.note(f"{pack.pack}: {pack.state}{share}{f'  {about}' if about else ''}")
+
+
+@contextmanager
+def bars(face: Face, handle: Handle) -> Iterator[Show]:
+    """A bar for each pack, with its step, bytes, rate, time left and file."""
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[state]:<11}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[words]}"),
+    )
+    with Progress(*columns, console=face.err, transient=False) as progress:
+        packs = handle.packs()
+        width = max((len(pack.pack) for pack in packs), default=0)
+        tasks = {
+            pack.pack: progress.add_task(
+                f"{pack.pack:<{width}}", start=False, total=1.0, state=pack.state, words=""
+            )
+            for pack in packs
+        }
+        looked_s = 0.0
+
+        def look() -> None:
+            nonlocal looked_s
+            looked_s = time.monotonic()
+            for pack in handle.packs():
+                task = tasks[pack.pack]
+                if pack.state != "queued":
+                    progress.start_task(task)
+                progress.update(
+                    task,
+                    completed=pack.fraction,
+                    state=pack.state,
+                    words=escape(words(pack)),
+                )
+                if pack.state in ("done", "failed", "cancelled"):
+                    progress.stop_task(task)
+
+        def show(event: JobEvent) -> None:
+            if event.kind != "progress" or time.monotonic() - looked_s >= LOOK_S:
+                look()
+
+        yield show
+        look()
