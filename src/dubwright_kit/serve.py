@@ -1,9 +1,14 @@
 """The guest's loop: requests of one host, one after another, until the host goes.
 
-Requests: ``{"op": "run", "id", "stage", "ask"}``, ``{"op": "prepare", "id", "folder"}``,
-``{"op": "cancel", "id"}``, ``{"op": "exit"}``. Replies have a ``kind``: ``hello`` once; for each
-request ``started``, then ``progress`` and ``blocked``, and at its end one of ``done``, ``problem``,
-``cancelled`` and ``bug``. Standard library only.
+Requests: ``{"op": "run", "id", "stage", "ask"}``, ``{"op": "canary", "id", "stage", "ask"}``,
+``{"op": "prepare", "id", "folder"}``, ``{"op": "cancel", "id"}``, ``{"op": "exit"}``. Replies have
+a ``kind``: ``hello`` once; for each request ``started``, then ``progress`` and ``blocked``, and at
+its end one of ``done``, ``problem``, ``cancelled`` and ``bug``. Standard library only.
+
+A canary is a run whose result is known. The backend may have ``compose(ask)``, which writes the clip
+that the ask names, and ``check(ask, done)``, which raises ValueError, AssertionError or Problem with
+a sentence for people when the result is not what it must be. ``aside_s`` of the reply is the time
+that these two took, which is no work of the stage.
 """
 
 from __future__ import annotations
@@ -120,13 +125,48 @@ class Guest:
         if request["op"] == "prepare":
             self._backend.prepare(request["folder"], progress)
             return {"kind": "done", "done": None}
-        ask_type, done_type = CONTRACTS[request["stage"]]
-        done = self._backend.run(from_json(ask_type, request["ask"]), progress)
-        if not isinstance(done, done_type):
-            raise TypeError(
-                f"{self._pack}.run returned {type(done).__name__}, not {done_type.__name__}"
-            )
-        return {"kind": "done", "done": to_json(done)}
+        ask_type, _ = CONTRACTS[request["stage"]]
+        ask = from_json(ask_type, request["ask"])
+        if request["op"] == "canary":
+            return _canary(self._backend, request["stage"], ask, progress)
+        return {
+            "kind": "done",
+            "done": to_json(_run(self._backend, request["stage"], ask, progress)),
+        }
+
+
+def _run(backend: ModuleType, stage: str, ask: Any, progress: "Progress") -> Any:
+    done = backend.run(ask, progress)
+    done_type = CONTRACTS[stage][1]
+    if not isinstance(done, done_type):
+        raise TypeError(
+            f"{backend.__name__}.run returned {type(done).__name__}, not {done_type.__name__}"
+        )
+    return done
+
+
+def _canary(backend: ModuleType, stage: str, ask: Any, progress: "Progress") -> Dict[str, Any]:
+    begun = time.monotonic()
+    compose = getattr(backend, "compose", None)
+    if compose is not None:
+        compose(ask)
+    started = time.monotonic()
+    done = _run(backend, stage, ask, progress)
+    ended = time.monotonic()
+    check = getattr(backend, "check", None)
+    if check is not None:
+        _judge(check, ask, done)
+    aside_s = (started - begun) + (time.monotonic() - ended)
+    return {"kind": "done", "done": to_json(done), "aside_s": aside_s}
+
+
+def _judge(check: Any, ask: Any, done: Any) -> None:
+    """Run the backend's ``check``; what it finds wrong is a Problem, not a bug of the backend."""
+    try:
+        check(ask, done)
+    except (ValueError, AssertionError) as wrong:
+        text = str(wrong) or "the result of the canary is not what it must be"
+        raise Problem("pack-check-failed", text) from wrong
 
 
 class Progress:

@@ -8,8 +8,11 @@ from dubwright_kit import NextAction, Problem, Report
 from dubwright_kit.contracts import TranscribeAsk, TranscribeDone, Word
 
 from .alignment import align
+from .canary import check
 from .decoding import Recogniser
 from .timeline import Recording, chunks, padded
+
+__all__ = ["check", "run"]
 
 LANGUAGE = "en"
 CHUNK_S = 15.0

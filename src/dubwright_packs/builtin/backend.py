@@ -21,6 +21,9 @@ from dubwright.media.storage import writing_to
 from dubwright.media.wav import WavReader, WavWriter
 from dubwright_kit.contracts import SeparateAsk, SeparateDone, Span
 from dubwright_kit.report import Report
+from dubwright_packs.builtin.canary import check, compose
+
+__all__ = ["check", "compose", "run"]
 
 F32 = npt.NDArray[np.float32]
 

@@ -15,10 +15,13 @@ from dubwright.media.wav import WavReader
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import DiarizeAsk, DiarizeDone, Span, Turn
 from dubwright_kit.report import Report
+from dubwright_packs.diarization.canary import check
 from dubwright_packs.diarization.ge2e import MELS, build_onnx, check_weights, embed_reference
 from dubwright_packs.diarization.torchfile import read_tensors
 from dubwright_packs.diarization.turns import find_turns
 from dubwright_packs.diarization.voiceprint import listen
+
+__all__ = ["check", "prepare", "run"]
 
 MODEL = "ge2e.onnx"
 MODELS_VARIABLE = "DUBWRIGHT_PACK_MODELS"

@@ -9,6 +9,9 @@ from dubwright.media.stretch import stretch
 from dubwright.media.wav import WavReader, WavWriter
 from dubwright_kit import Report
 from dubwright_kit.contracts import FitAsk, FitDone, StretchLine
+from dubwright_packs.fitter.canary import check, compose
+
+__all__ = ["check", "compose", "run"]
 
 
 def run(ask: FitAsk, report: Report) -> FitDone:

@@ -15,6 +15,9 @@ from dubwright.media.storage import writing_to
 from dubwright.media.wav import WavWriter
 from dubwright_kit import Report
 from dubwright_kit.contracts import IngestAsk, IngestDone
+from dubwright_packs.ingest.canary import check, compose
+
+__all__ = ["check", "compose", "run"]
 
 RATE_HZ = 44100
 SPEECH_RATE_HZ = 16000

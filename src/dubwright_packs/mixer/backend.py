@@ -39,6 +39,9 @@ from dubwright.media.wav import WavReader, WavWriter
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import MixAsk, MixDone, Span
 from dubwright_kit.report import Report
+from dubwright_packs.mixer.canary import check, compose
+
+__all__ = ["check", "compose", "run"]
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

@@ -8,6 +8,9 @@ from dubwright.media.alignment import measure
 from dubwright.media.mux import FilmPlan, Subtitle, mux
 from dubwright_kit import Report
 from dubwright_kit.contracts import MuxAsk, MuxDone
+from dubwright_packs.muxer.canary import check, compose
+
+__all__ = ["check", "compose", "run"]
 
 _LATE_S = 0.020
 

@@ -17,8 +17,11 @@ from typing import Dict, List, Tuple
 from dubwright_kit import NextAction, Problem, Report
 from dubwright_kit.contracts import SpeakAsk, SpeakDone, SpeakLine, SpokenLine
 
+from .canary import check
 from .espeak import FASTEST_WPM, NATURAL_WORDS_PER_MINUTE, SLOWEST_WPM, Espeak
 from .pcm import median_f0_hz, sounding, write_wav
+
+__all__ = ["check", "run"]
 
 UNSPEAKABLE_S = 0.1
 """Length of the silence written for a line in which there is nothing to say."""

@@ -42,6 +42,25 @@ def run(ask: TranslateAsk, report: Report) -> TranslateDone:
     return TranslateDone(tuple(lines))
 
 
+def check(ask: TranslateAsk, done: TranslateDone) -> None:
+    """Judge a canary; its last line may say how to misbehave."""
+    how = ask.lines[-1]
+    if how == "wrong":
+        raise ValueError("The lines are in the wrong case.")
+    if how.startswith("said "):
+        raise ValueError(how)
+    if how == "assert":
+        assert done.lines == ask.lines
+    if how == "told":
+        raise Problem("voice-not-found", "There is no voice.")
+    if how == "bug":
+        raise KeyError("no such line")
+    if how == "crash":
+        os._exit(3)
+    if how == "late":
+        time.sleep(0.6)
+
+
 def prepare(folder: str, report: Report) -> None:
     report(0, 1, "writing")
     Path(folder, "prepared.txt").write_text("ready", encoding="utf-8")
