@@ -1,0 +1,123 @@
+"""Weights in their place: unpacked or copied under ``models``, every file measured and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.installing.archive import Tick, unpack
+from dubwright.packs.installing.pace import Paced
+from dubwright.packs.installing.supply import OwnWeights
+from dubwright.packs.manifest import Weights
+from dubwright.packs.record import ModelFile
+from dubwright_kit import NextAction, Problem
+
+_PART = ".placing"
+_PIECE_BYTES = 1 << 20
+_SPARE_BYTES = 1_000_000
+_UNKNOWN_BYTES = 64 << 30
+"""What weights of unknown size may unpack to: more than any model that runs on a desk."""
+
+
+def place_weights(
+    weights: Weights, file: Path, models: Path, tick: Tick, *, pack: str = "", own: bool = False
+) -> dict[str, ModelFile]:
+    """Put ``file``, whose hash is checked already, into ``<models>/<into>``; return what is there now.
+
+    Keys are paths under ``models`` with slashes. An archive is unpacked, anything else copied under
+    the name of the weights. With ``own`` the members must be there by name, with whatever content.
+
+    Raises Problem ``pack-weights-wrong`` (a member is missing or another), ``pack-archive-unsafe``
+    and ``pack-archive-damaged``; then nothing of it is left. Also what ``tick`` raises.
+    """
+    part = models / _PART
+    try:
+        if weights.unpack:
+            known = weights.unpacked_bytes and not own
+            limit = weights.unpacked_bytes + _SPARE_BYTES if known else _UNKNOWN_BYTES
+            unpack(file, part, weights.unpack, limit_bytes=limit, tick=Paced(tick))
+        else:
+            _copy(file, part / weights.name, Paced(tick))
+        return _adopt(weights, _top(part, weights.members), models, tick, pack, own)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def place_own(own: OwnWeights, models: Path, tick: Tick, *, pack: str = "") -> dict[str, ModelFile]:
+    """Put weights of a person's own into ``<models>/<into>``; otherwise as :func:`place_weights`."""
+    if own.archive is not None:
+        return place_weights(own.weights, own.archive, models, tick, pack=pack, own=True)
+    part = models / _PART
+    try:
+        for name, path in own.files.items():
+            _copy(path, part.joinpath(*name.split("/")), Paced(tick))
+        return _adopt(own.weights, part, models, tick, pack, own=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def file_sha256(path: Path, tick: Tick) -> str:
+    """The hash of one file, with a tick every MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+            tick()
+    return digest.hexdigest()
+
+
+def _top(part: Path, members: Mapping[str, str]) -> Path:
+    """Where the members lie: many archives have all of it in one folder more."""
+    inside = list(part.iterdir())
+    if members and len(inside) == 1 and inside[0].is_dir():
+        first = next(iter(members))
+        if not (part / first).exists() and (inside[0] / first).exists():
+            return inside[0]
+    return part
+
+
+def _adopt(
+    weights: Weights, top: Path, models: Path, tick: Tick, pack: str, own: bool
+) -> dict[str, ModelFile]:
+    """Check the files under ``top``, then move them to their place."""
+    found = {}
+    for path in sorted(path for path in top.rglob("*") if path.is_file()):
+        name = path.relative_to(top).as_posix()
+        found[name] = ModelFile(path.stat().st_size, file_sha256(path, Paced(tick)))
+    for name, expected in weights.members.items():
+        if name not in found:
+            raise _wrong(weights, pack, f"{name} is not in it")
+        if not own and found[name].sha256 != expected:
+            raise _wrong(
+                weights, pack, f"{name} in it has sha256 {found[name].sha256} instead of {expected}"
+            )
+    place = models / weights.into if weights.into else models
+    for name in found:
+        target = place.joinpath(*name.split("/"))
+        if target.exists():
+            raise ValueError(f"two weights of {pack or 'one pack'} have a file {target}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (top / name).rename(target)
+    prefix = f"{weights.into}/" if weights.into else ""
+    return {prefix + name: entry for name, entry in found.items()}
+
+
+def _copy(source: Path, target: Path, tick: Tick) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as file, target.open("xb") as out:
+        while piece := file.read(_PIECE_BYTES):
+            out.write(piece)
+            tick()
+
+
+def _wrong(weights: Weights, pack: str, why: str) -> Problem:
+    see = NextAction("see every pack", "packs")
+    return Problem(
+        "pack-weights-wrong",
+        f"{weights.name} does not hold the weights that {pack or weights.title} is made for: {why}.",
+        again(pack, "get the file again, then install") if pack else see,
+        weights.source,
+    )
