@@ -1,0 +1,1 @@
+"""Looking after installed packs: verify, export, licences, what removing one frees."""
