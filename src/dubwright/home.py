@@ -79,6 +79,11 @@ class Home:
         return self.cache / "guests"
 
     @property
+    def canaries(self) -> Path:
+        """What the tests of the host's own packs took on this machine, one file a pack."""
+        return self.cache / "canaries"
+
+    @property
     def downloads(self) -> Path:
         """Verified files of packs by their sha256, and parts of those that are on their way."""
         return self.cache / "downloads"
