@@ -1,0 +1,126 @@
+"""``packs install`` as a person and as a program use it, against a loopback index."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from dubwright.cli.installing import words
+from dubwright.studio.installs import PackProgress
+from dubwright_kit import Problem
+from tests.cli.program import Program
+from tests.packs.conftest import home, index, uv, version_1
+from tests.packs.loopback import Index, fit_wheel, own_pack
+
+__all__ = ["home", "index", "uv", "version_1"]  # fixtures
+
+
+@pytest.fixture
+def names(tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two packs that the index has; the second is not ticked."""
+    folders = []
+    for number, name in enumerate(("one_pack", "two_pack")):
+        wheel = fit_wheel(f"{number}.0", number, 100_000)
+        index.wheels.append(wheel)
+        folders.append(own_pack(tmp_path / "packs" / name, wheel))
+    path = folders[1] / "pack.toml"
+    path.write_text("ticked = false\n" + path.read_text("utf-8"), "utf-8")
+    monkeypatch.setenv("DUBWRIGHT_PACKS", os.pathsep.join(map(str, folders)))
+    return "one-pack", "two-pack"
+
+
+def test_a_program_gets_one_document_and_events_as_lines(
+    program: Program, names: tuple[str, str]
+) -> None:
+    outcome = program.run("packs", "install", *names, "--json", "--progress", "json")
+    assert outcome.code == 0, outcome
+    document = outcome.json
+    assert set(document) == {"job", "packs"}
+    assert [one["name"] for one in document["packs"]] == list(names)
+    for one in document["packs"]:
+        assert set(one) == {"name", "state", "disk_bytes", "estimated_disk_bytes"}
+        assert one["state"] == "installed"
+        assert one["disk_bytes"] > 100_000
+        assert one["estimated_disk_bytes"] > 100_000
+    details = [json.loads(line)["detail"] for line in outcome.err.splitlines()]
+    told = [detail for detail in details if detail is not None]
+    assert {detail["pack"] for detail in told} == set(names)
+    assert {"pack", "step", "done_bytes", "total_bytes", "rate_bytes_s", "left_s", "file"} <= set(
+        told[0]
+    )
+    again = program.ok("packs", "install", *names)
+    assert [one["state"] for one in again["packs"]] == ["installed", "installed"]
+
+
+def test_a_person_reads_the_bill_then_each_pack(
+    program: Program, names: tuple[str, str], index: Index
+) -> None:
+    index.faults[index.wheels[1].name] = "404"
+    outcome = program.run("packs", "install", *names)
+    assert outcome.code == 1
+    assert "Confirm" not in outcome.err
+    assert "In all" in outcome.err
+    assert "one-pack: done" in outcome.err
+    assert "two-pack: failed" in outcome.err
+    assert outcome.out == ""
+    retry = outcome.err.splitlines()[-1].strip()
+    assert " job retry " in retry
+    index.faults.clear()
+    done = program.typed(retry)
+    assert done.code == 0, done
+    assert done.json["state"] == "done"
+
+
+def test_a_failure_is_a_problem_in_json(
+    program: Program, names: tuple[str, str], index: Index
+) -> None:
+    index.faults.update({wheel.name: "404" for wheel in index.wheels})
+    outcome = program.run("packs", "install", *names, "--json")
+    assert outcome.code == 1
+    assert outcome.problem["code"] == "packs-failed"
+    assert outcome.problem["next_action"]["verb"] == "job retry"
+
+
+def test_detached_it_is_only_enqueued(program: Program, names: tuple[str, str]) -> None:
+    first = program.ok("packs", "install", names[0], "--detach")
+    assert program.ok("packs", "install", names[0], "--detach")["job"] == first["job"]
+    (job,) = program.ok("jobs")["jobs"]
+    assert (job["type"], job["state"]) == ("install_packs", "queued")
+    assert job["options"] == {"names": [names[0]]}
+
+
+def test_the_plan_lists_what_is_not_ticked_and_does_not_sum_it(
+    program: Program, names: tuple[str, str]
+) -> None:
+    bill = program.ok("packs", "plan")
+    by_name = {one["name"]: one for one in bill["packs"]}
+    assert by_name["one-pack"]["ticked"]
+    assert not by_name["two-pack"]["ticked"]
+    assert bill["download_bytes"] == sum(
+        one["download_bytes"] for one in bill["packs"] if one["ticked"] and not one["installed"]
+    )
+    named = program.ok("packs", "plan", "two-pack")
+    assert named["download_bytes"] == by_name["two-pack"]["download_bytes"] > 0
+
+
+def test_wrong_words(program: Program, names: tuple[str, str]) -> None:
+    assert program.run("packs", "install", names[0], "--own-weights").code == 2
+    assert program.run("packs", "install", "--json").problem["code"] == "nothing-to-install"
+    assert program.run("packs", "install", "nope", "--json").problem["code"] == "pack-unknown"
+    missing = program.run("packs", "install", names[0], "--from", "nowhere.zip", "--json")
+    assert missing.problem["code"] == "supply-missing"
+    folder = {"DUBWRIGHT_PACKS": str(program.home)}
+    assert program.run("packs", "--json", env=folder).problem["code"] == "pack-folder-invalid"
+
+
+def test_what_is_said_of_a_download() -> None:
+    pack = PackProgress(
+        "one-pack", "downloading", "j", 0.3, 1_500_000, 6_000_000, 750_000.0, 6.0, "a.whl"
+    )
+    assert words(pack) == "1.5 MB of 6.0 MB, 750.0 kB/s, 0:06 left, a.whl"
+    assert words(PackProgress("one-pack", "downloading")) == ""
+    failed = PackProgress("one-pack", "failed", problem=Problem("x", "It is gone."))
+    assert words(failed) == "It is gone."
