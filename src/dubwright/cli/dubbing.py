@@ -10,8 +10,10 @@ import typer
 
 from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
+from dubwright.cli.outlook import tell
 from dubwright.cli.text import clock, size
 from dubwright_kit import NextAction, Problem
+from dubwright_kit.codec import to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,6 +104,7 @@ def _items(studio: Studio, films: list[str]) -> tuple[list[str], Failed]:
 
 def _dub_one(face: Face, studio: Studio, item_id: str, to: str, options: Mapping[str, Any]) -> Film:
     dubbing = studio.dub(item_id, to, **options)
+    tell(face, dubbing.forecast)
     follow(face, dubbing)
     return dubbing.wait()
 
@@ -188,6 +191,7 @@ def _film_json(film: Film) -> dict[str, Any]:
         "subtitles": [str(path) for path in film.subtitles],
         "warnings": list(film.warnings),
         "job": film.job.id,
+        "forecast": to_json(film.forecast),
     }
 
 
@@ -224,6 +228,7 @@ def run(
         options[key] = value
     with face.studio() as studio:
         handle = studio.run(job_type, item, options)
+        tell(face, handle.forecast)
         if detach:
             job = handle.job
             face.note(f"Queued. A worker ({program()} worker) will take it.")
@@ -246,7 +251,10 @@ def separate(
 ) -> None:
     """Write the stems of a file, without the library."""
     interruptible()
+    from dubwright.studio.forecast import foresee_separation
+
     with face.studio() as studio:
+        tell(face, foresee_separation(studio, file, out, separator))
         stems = studio.separate(file, out, separator)
     document = {
         "source": str(stems.source),

@@ -10,6 +10,7 @@ import typer
 from dubwright.cli.bill import plan_json, plan_text
 from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
+from dubwright.cli.packcanary import canary
 from dubwright.cli.text import size, table
 from dubwright_kit import Cancelled
 
@@ -195,6 +196,7 @@ def register(app: typer.Typer) -> None:
         ("install", install),
         ("log", log),
         ("remove", remove),
+        ("canary", canary),
     ):
         verb(packs, name)(function)
     app.add_typer(packs, name="packs")

@@ -18,6 +18,7 @@ from dubwright_kit import NextAction, Problem, Report, silent
 if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item, Segment, Track, VoiceChoice
+    from dubwright.packs.care.canary import CanaryReport
     from dubwright.packs.planning.plan import PackPlan
     from dubwright.packs.state import PackStatus
     from dubwright.studio.installs import PackProgress
@@ -41,6 +42,7 @@ class Dubbing(Handle):
             Path(info["report"]),
             tuple(Path(path) for path in info.get("subtitles", ())),
             tuple(info.get("warnings", ())),
+            self.forecast,
         )
 
     item: Item
@@ -160,6 +162,7 @@ class Studio:
         subtitles: str = "embed",
     ) -> Dubbing:
         """Start dubbing an item into language ``to``; everything checkable is checked first."""
+        from dubwright.studio.forecast import foresee
         from dubwright.studio.preflight import DubAsk, dub_options
 
         item = self.library.item(item_id)
@@ -179,8 +182,9 @@ class Studio:
             subtitles,
         )
         options = dub_options(self.library, self.packs, item, ask)
-        job = self._submit(request("dub", item.id, options))
-        dubbing = Dubbing(self.job_engine, self.crew, job)
+        seen = foresee(self, DUB_JOB, item, options)
+        job = self._submit(request(DUB_JOB, item.id, options))
+        dubbing = Dubbing(self.job_engine, self.crew, job, seen)
         dubbing.item = item
         return dubbing
 
@@ -188,14 +192,16 @@ class Studio:
         self, job_type: str, item_id: str | None, options: Mapping[str, Any] | None = None
     ) -> Handle:
         """Enqueue one job. Raises Problem ``job-type-unknown``, ``item-not-found``."""
+        from dubwright.studio.forecast import foresee
         from dubwright.studio.inspect import checked_options
 
         options = checked_options(self.packs, job_type, options or {})
         if job_type == INSTALL_JOB:
             return self.install_packs(options.pop("names", ()), **options)
         item = self.library.item(item_id) if item_id is not None else None
+        seen = foresee(self, job_type, item, options)
         job = self._submit(request(job_type, item.id if item else None, options))
-        return Handle(self.job_engine, self.crew, job)
+        return Handle(self.job_engine, self.crew, job, seen)
 
     def _submit(self, wanted: JobRequest) -> Job:
         """Enqueue, or take the same open job. Raises Problem ``item-busy``.
@@ -363,6 +369,12 @@ class Studio:
     def pack_log(self, name: str) -> str:
         """The newest install log of a pack. Raises Problem ``pack-no-log``."""
         return self.packs.log(name)
+
+    def canary_pack(self, name: str, report: Report = silent) -> CanaryReport:
+        """Test a pack on its short known clip and keep what that took, for forecasts."""
+        from dubwright.packs.care.canary import repeat_canary
+
+        return repeat_canary(self.home, self.packs, name, report)
 
     def diagnostics(self) -> Diagnostics:
         """Versions, toolchain, packs, storage, recent failures."""

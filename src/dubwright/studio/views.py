@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dubwright.jobs.model import Job
 from dubwright.library.model import Artifact, Item, Track
 from dubwright_kit import Problem
+
+if TYPE_CHECKING:
+    from dubwright.packs.care.forecast import Forecast
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Film:
     report: Path
     subtitles: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    forecast: Forecast | None = None
+    """What was expected of the dub before it started."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dubwright_kit import Cancelled, Problem
 if TYPE_CHECKING:
     from dubwright.jobs.worker import Worker
     from dubwright.library import Library
+    from dubwright.packs.care.forecast import Forecast
     from dubwright.packs.catalog import Packs
     from dubwright.studio.installs import PackProgress
 
@@ -80,10 +81,16 @@ class Crew:
 class Handle:
     """A submitted job. :meth:`wait` returns the closed job or raises its Problem."""
 
-    def __init__(self, jobs: Jobs, crew: Crew, job: Job):
+    def __init__(self, jobs: Jobs, crew: Crew, job: Job, forecast: Forecast | None = None):
+        """``forecast``: what the job is expected to need; it goes into the job's log."""
         self._jobs = jobs
         self._crew = crew
         self.id = job.id
+        self.forecast = forecast
+        if forecast is not None:
+            from dubwright.studio.forecast import note_forecast
+
+            note_forecast(jobs, job, forecast)
 
     @property
     def job(self) -> Job:
@@ -96,10 +103,18 @@ class Handle:
             yield from self._starting()
             try:
                 yield from self._jobs.follow(self.id)
+                self._compare()
                 return
             except Problem as problem:
                 if problem.code != "worker-stopped":
                     raise
+
+    def _compare(self) -> None:
+        """Put what the job took under its forecast, in its log."""
+        if self.forecast is not None:
+            from dubwright.studio.forecast import note_measured
+
+            note_measured(self._jobs, self.job)
 
     def _starting(self) -> Iterator[JobEvent]:
         """See to it that there is a worker; that takes a second or two, in which this is said."""

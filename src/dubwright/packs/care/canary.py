@@ -78,18 +78,22 @@ def measure_unmeasured(
 
     A few seconds for the packs of the host. Raises as :func:`repeat_canary`.
     """
-    waiting = [
-        name
-        for name, manifest in packs.manifests.items()
-        if "ask" in manifest.canary
-        and packs.status(name).state in READY
-        and known_canary(home, manifest) is None
-    ]
+    names = testable(packs)
+    waiting = [one for one in names if known_canary(home, packs.manifest(one)) is None]
     done = []
     for number, name in enumerate(waiting):
         report(number, len(waiting), f"testing {name}")
         done.append(repeat_canary(home, packs, name, cancelled=cancelled))
     return tuple(done)
+
+
+def testable(packs: Packs) -> list[str]:
+    """The packs that can be used now and have a canary, by name."""
+    return [
+        status.name
+        for status in packs.statuses()
+        if status.state in READY and "ask" in status.manifest.canary
+    ]
 
 
 def known_canaries(home: Home, packs: Packs) -> Mapping[str, CanaryRun]:
