@@ -6,6 +6,7 @@ silent, and below they add up to the original.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -52,13 +53,11 @@ def separate(ask: SeparateAsk, report: Report, network: Network, started: float)
         frames, rate, channels = film.frames, film.rate_hz, film.channels
         if rate != RATE_HZ:
             raise Problem("not-wav", f"{Path(ask.wav).name} has {rate} Hz instead of {RATE_HZ}.")
-        with (
-            StemWriter(stems["vocals"], rate, channels) as vocals,
-            StemWriter(stems["background"], rate, channels) as background,
-        ):
+        with contextlib.ExitStack() as files:
+            writers = [files.enter_context(StemWriter(p, rate, channels)) for p in stems.values()]
             for start, made in separate_in_slices(film.read, frames, network, BLOCKS):
                 parts = hold(*made)
-                for stem, writer, part in zip(stems, (vocals, background), parts):
+                for stem, writer, part in zip(stems, writers, parts):
                     writer.write(part)
                     energy[stem] += float(np.vdot(part, part))
                 report((start + len(parts[0])) / rate, frames / rate, "separating")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 import sys
 import warnings
 from pathlib import Path
@@ -103,6 +104,7 @@ def _tensorflow() -> Any:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module=r"(tensorflow|keras|spleeter)")
+    ipv6, socket.has_ipv6 = socket.has_ipv6, False  # else urllib3, when imported, tries a socket
     try:
         import tensorflow as tf
 
@@ -114,6 +116,8 @@ def _tensorflow() -> Any:
             again(),
             f"{type(error).__name__}: {error}",
         ) from error
+    finally:
+        socket.has_ipv6 = ipv6
     tf.get_logger().setLevel("ERROR")
     return tf
 
