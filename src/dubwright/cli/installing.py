@@ -48,10 +48,14 @@ class Lines:
         self._face = face
         self._handle = handle
         self._states: dict[str, str] = {}
+        self._note = ""
         self._looked_s = self._said_s = 0.0
 
     def __call__(self, event: JobEvent) -> None:
         now_s = time.monotonic()
+        if event.kind == "note" and event.note != self._note:
+            self._note = event.note
+            self._face.note(event.note)
         if event.kind == "progress" and now_s - self._looked_s < LOOK_S:
             return
         self._looked_s = now_s
@@ -112,6 +116,8 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
         def show(event: JobEvent) -> None:
             if event.kind != "progress" or time.monotonic() - looked_s >= LOOK_S:
                 look()
+            if event.kind == "note" and tasks:  # a worker starts, or died and is replaced
+                progress.update(next(iter(tasks.values())), words=escape(event.note))
 
         yield show
         look()
