@@ -28,8 +28,8 @@ def sentence(seen: Forecast) -> str:
     needs = f"{size(seen.peak_memory_bytes)} memory, {size(seen.temporary_disk_bytes)} disk while it works"
     if seen.wall_s is None:
         return (
-            f"About {needs}. How long is not known: {', '.join(seen.unknown)} never ran here "
-            f"({program()} packs canary measures every pack in seconds)."
+            f"About {needs}. How long is not known: {', '.join(seen.unknown)} never ran here, and "
+            f"no test of a pack tells ({program()} packs canary runs the tests)."
         )
     return f"About {span(seen.wall_s)}, {needs} ({_BASES[seen.basis]})."
 

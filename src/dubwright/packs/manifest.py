@@ -135,7 +135,8 @@ class Manifest:
     canary: Mapping[str, Any] = field(default_factory=dict)
     """``imports``: modules that must import in the pack's environment; ``ask``: an Ask of the
     stage as a table, run after the install ("{scratch}" in its texts is a fresh folder, "{pack}"
-    the pack's own); ``clip_s``: seconds of sound in that ask, for the forecast."""
+    the pack's own); ``clip_s``: seconds of sound in that ask, for the forecast; ``variant``: which
+    of the kinds of work that take different time the ask is (absent: there is one kind)."""
     requires_program: str = ""
     """A program of the machine without which the pack is unavailable."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, State
 from dubwright.packs.care.forecast import (
+    SPOKEN_SHARE,
     Disk,
     Forecast,
     Machine,
@@ -133,13 +134,8 @@ def stage_asks(
             if stage in found:
                 continue
             used = _used(library, packs, item, stage, name, options)
-            found[stage] = _ask(
-                packs,
-                stage,
-                used,
-                _variant(stage, options),
-                done=_is_there(library, item, stage, used),
-            )
+            there = _is_there(library, item, stage, used)
+            found[stage] = _ask(packs, stage, used, _variant(stage, options), there)
     return list(found.values())
 
 
@@ -205,8 +201,16 @@ def _used(
 def _ask(
     packs: Packs, stage: str, names: tuple[str, ...], variant: str = "", done: bool = False
 ) -> StageAsk:
-    needs = [packs.manifests[name].needs.ram_bytes for name in names if name in packs.manifests]
-    return StageAsk(stage, names, variant, max(needs, default=0), done)
+    known = [packs.manifests[name] for name in names if name in packs.manifests]
+    return StageAsk(
+        stage,
+        names,
+        variant,
+        share=SPOKEN_SHARE if stage in ("speak", "fit") else 1.0,
+        ram_bytes=max((one.needs.ram_bytes for one in known), default=0),
+        tested=all(one.canary.get("variant", variant) == variant for one in known),
+        done=done,
+    )
 
 
 def _is_there(library: Library, item: Item, stage: str, names: tuple[str, ...]) -> bool:
@@ -275,13 +279,9 @@ def note_measured(jobs: Jobs, job: Job) -> None:
 
 def measured_stages(jobs: Jobs, job: Job) -> list[Mapping[str, Any]]:
     """The stages that a job or its children computed, in order."""
-    family = [job, *reversed(jobs.jobs(parent_id=job.id))]
+    family = [*reversed(jobs.jobs(parent_id=job.id))] or [job]  # a parent repeats its last child's
     found = [stage for one in family for stage in (one.result or {}).get("stages", ())]
-    by_name: dict[str, Mapping[str, Any]] = {}
-    for stage in found:  # the parent repeats its last child's
-        if not stage.get("cached"):
-            by_name.setdefault(stage["name"], stage)
-    return list(by_name.values())
+    return [stage for stage in found if not stage.get("cached")]
 
 
 def _log(jobs: Jobs, job: Job, line: str) -> None:

@@ -87,6 +87,7 @@ class Handle:
         self._crew = crew
         self.id = job.id
         self.forecast = forecast
+        self._compared = False
         if forecast is not None:
             from dubwright.studio.forecast import note_forecast
 
@@ -111,10 +112,11 @@ class Handle:
 
     def _compare(self) -> None:
         """Put what the job took under its forecast, in its log."""
-        if self.forecast is not None:
+        if self.forecast is not None and not self._compared:
             from dubwright.studio.forecast import note_measured
 
             note_measured(self._jobs, self.job)
+            self._compared = True
 
     def _starting(self) -> Iterator[JobEvent]:
         """See to it that there is a worker; that takes a second or two, in which this is said."""

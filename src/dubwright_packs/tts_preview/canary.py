@@ -1,4 +1,4 @@
-"""What is known of the canary: a line of five words takes about two seconds and is heard."""
+"""What is known of the canary: every line lasts as its words do, and is heard."""
 
 from __future__ import annotations
 
@@ -27,5 +27,7 @@ def check(ask: SpeakAsk, done: SpeakDone) -> None:
         if max(map(abs, samples), default=0) < LOUD:
             raise ValueError(f'"{asked.text}" became silence.')
         starts = list(line.word_starts_s)
-        if len(starts) != words or starts != sorted(set(starts)) or starts[-1] > seconds:
+        # eSpeak NG runs some short words together ("on the"): those begin as one.
+        some = len(set(starts)) > words / 2
+        if len(starts) != words or not some or starts != sorted(starts) or starts[-1] > seconds:
             raise ValueError(f'The words of "{asked.text}" begin at {starts}.')

@@ -57,13 +57,17 @@ class StageAsk:
     """A stage that will run, in these packs (none: nothing but bookkeeping).
 
     ``variant`` tells apart what takes different time in the same pack ("align", "draft").
-    ``ram_bytes`` is what the packs' manifests say that they need; ``done``: there is nothing to do.
+    ``share``: of the film's length, how much the packs work on; ``ram_bytes`` is what their
+    manifests say that they need; ``tested``: their canaries do this variant; ``done``: there is
+    nothing to do.
     """
 
     stage: str
     packs: tuple[str, ...] = ()
     variant: str = ""
+    share: float = 1.0
     ram_bytes: int = 0
+    tested: bool = True
     done: bool = False
 
 
@@ -199,8 +203,9 @@ def _stage(
     if mine:
         start_s = sum(run.start_s for run in runs) if complete else 0.0
         return _measured(duration_s, ask, mine, start_s)
-    if complete and all(run.clip_s for run in runs):
-        seconds = sum(run.start_s + duration_s * run.wall_s / run.clip_s for run in runs)
+    if complete and ask.tested and all(run.clip_s for run in runs):
+        sound_s = duration_s * ask.share
+        seconds = sum(run.start_s + sound_s * run.wall_s / run.clip_s for run in runs)
         return StageForecast(ask.stage, seconds, max(run.peak_rss_bytes for run in runs), "canary")
     peaks = [run.peak_rss_bytes for run in runs]
     return StageForecast(ask.stage, None, max((ask.ram_bytes, *peaks)), "unknown")
