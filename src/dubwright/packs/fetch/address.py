@@ -1,0 +1,70 @@
+"""Addresses of files: their host, their login, and how they are shown to people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.request import url2pathname
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
+
+
+def as_path(address: str) -> Path | None:
+    """Return the path of a ``file:`` URL or a plain path; None for other URLs."""
+    if not _SCHEME.match(address):
+        return Path(address).expanduser()
+    parts = urlsplit(address)
+    if parts.scheme.lower() != "file":
+        return None
+    prefix = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
+    return Path(url2pathname(prefix + parts.path))
+
+
+def bare(url: str) -> str:
+    """Return ``url`` as it is asked for: without login and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=_place(parts), fragment=""))
+
+
+def hidden(url: str) -> str:
+    """Return ``url`` as it may be shown and logged: without login, query (it may be signed) and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=_place(parts), query="", fragment=""))
+
+
+def login_of(url: str) -> tuple[str, str] | None:
+    """Return user and password written in ``url``."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+def with_login(url: str, user: str, password: str) -> str:
+    """Return ``url`` with a login in it."""
+    from urllib.parse import quote
+
+    parts = urlsplit(url)
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@"
+    return urlunsplit(parts._replace(netloc=login + _place(parts)))
+
+
+def host_of(url: str) -> str:
+    """Return "host" or "host:port" (where it is not the scheme's own), for people and for comparing."""
+    parts = urlsplit(url)
+    name = (parts.hostname or "").lower()
+    port = parts.port
+    if port is None or port == _DEFAULT_PORTS.get(parts.scheme.lower()):
+        return name
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def file_name(url: str) -> str:
+    """Return the last part of the path, unquoted."""
+    return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+
+
+def _place(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
