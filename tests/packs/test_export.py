@@ -32,11 +32,14 @@ class Kept:
     manifests: dict[str, Manifest]
     downloads: dict[str, Path]
 
-    def find(self, digest: str, name: str) -> Path | None:
-        return self.downloads.get(digest)
+    def find(self, sha256: str, name: str) -> Path | None:
+        return self.downloads.get(sha256)
+
+    def distrust(self, sha256: str) -> None:
+        del self.downloads[sha256]
 
     def export(self, name: str, out: Path, **options: Any) -> ExportResult:
-        return export(self.home, self.manifests, name, out, self.find, **options)
+        return export(self.home, self.manifests, name, out, self, **options)
 
     def problem(self, name: str, out: Path) -> Problem:
         before = sorted(out.parent.rglob("*"))
@@ -193,6 +196,7 @@ def test_a_download_that_is_not_kept(kept: Kept, tmp_path: Path, how: str) -> No
     problem = kept.problem("tiny-pack", tmp_path / "x.zip")
     assert problem.code == "pack-export-incomplete"
     assert WHEEL.name in problem.message
+    assert (WHEEL.sha256 in kept.downloads) == (how == "unreadable"), "damaged: never used again"
 
 
 def test_nothing_else_is_overwritten(kept: Kept, tmp_path: Path) -> None:

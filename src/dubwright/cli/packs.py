@@ -11,6 +11,7 @@ from dubwright.cli.bill import plan_json, plan_text
 from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.packcanary import canary
+from dubwright.cli.packcare import export_pack, licences, verify_pack
 from dubwright.cli.text import size, table
 from dubwright_kit import Cancelled
 
@@ -197,6 +198,9 @@ def register(app: typer.Typer) -> None:
         ("log", log),
         ("remove", remove),
         ("canary", canary),
+        ("verify", verify_pack),
+        ("export", export_pack),
+        ("licences", licences),
     ):
         verb(packs, name)(function)
     app.add_typer(packs, name="packs")

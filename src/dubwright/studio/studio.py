@@ -12,6 +12,7 @@ from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, JobRequest, State
 from dubwright.packs.catalog import Packs
 from dubwright.recipe import DUB_JOB, INSTALL_JOB
+from dubwright.studio.packcare import PackCare
 from dubwright.studio.work import Crew, Handle, check, request
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -48,7 +49,7 @@ class Dubbing(Handle):
     item: Item
 
 
-class Studio:
+class Studio(PackCare):
     """Everything the program can do with one data folder. A context manager.
 
     Jobs run in this process's worker when no other worker holds the folder. Loading is lazy, so

@@ -8,10 +8,10 @@ import json
 import os
 import secrets
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from dubwright.home import Home
 from dubwright.packs.care.metadata import environment_parts
@@ -29,8 +29,15 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The same pack exports to the same bytes: no times of this machine."""
 _UNIX = 3
 
-Find = Callable[[str, str], Path | None]
-"""The verified file with this sha256 and name, None when it is not kept."""
+
+class Downloads(Protocol):
+    """Where verified files are kept; ``fetch.store.Store`` is one."""
+
+    def find(self, sha256: str, name: str) -> Path | None:
+        """The file with this sha256; None when it is not kept."""
+
+    def distrust(self, sha256: str) -> None:
+        """It was found damaged: do not hand it out again."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def export(
     manifests: Mapping[str, Manifest],
     name: str,
     out: Path,
-    find: Find,
+    downloads: Downloads,
     report: Report = silent,
 ) -> ExportResult:
     """Write ``out`` with every file that the pack, and the packs it requires, were installed from.
@@ -87,7 +94,7 @@ def export(
         for one in in_order([name], manifests)
         if (record := read_record(home.pack(one))) is not None
     ]
-    items = _items(home, name, chosen, find)
+    items = _items(home, name, chosen, downloads)
     listing = _listing(name, chosen, items)
     items.append(_text(MANIFEST_NAME, listing))
     result = ExportResult(
@@ -108,7 +115,7 @@ def export(
                 ),
             )
         return replace(result, size_bytes=target.stat().st_size)
-    _write(name, target, items, report)
+    _write(name, target, items, downloads, report)
     return replace(result, size_bytes=target.stat().st_size)
 
 
@@ -116,7 +123,7 @@ def export(
 
 
 def _items(
-    home: Home, name: str, chosen: Sequence[tuple[Manifest, Record]], find: Find
+    home: Home, name: str, chosen: Sequence[tuple[Manifest, Record]], downloads: Downloads
 ) -> list[_Item]:
     found: dict[tuple[str, str], _Item] = {}
     own: list[_Item] = []
@@ -127,7 +134,7 @@ def _items(
             if key in found:
                 found[key] = replace(found[key], packs=(*found[key].packs, manifest.id))
                 continue
-            path = find(file.sha256, file_name)
+            path = downloads.find(file.sha256, file_name)
             if path is None:
                 raise _incomplete(name, file_name, "is not kept any more")
             found[key] = _Item(
@@ -219,7 +226,9 @@ def _licence(file_name: str, known: Mapping[str, str], manifest: Manifest) -> st
 # --- writing -------------------------------------------------------------------------------------
 
 
-def _write(name: str, target: Path, items: Sequence[_Item], report: Report) -> None:
+def _write(
+    name: str, target: Path, items: Sequence[_Item], downloads: Downloads, report: Report
+) -> None:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     total = sum(one.size_bytes for one in items)
     done = 0
@@ -228,7 +237,7 @@ def _write(name: str, target: Path, items: Sequence[_Item], report: Report) -> N
         with part.open("xb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
                 for one in items:
-                    for count in _add(archive, one, name):
+                    for count in _add(archive, one, name, downloads):
                         done += count
                         report(float(done), float(total), one.name)
             file.flush()
@@ -241,7 +250,7 @@ def _write(name: str, target: Path, items: Sequence[_Item], report: Report) -> N
             part.unlink(missing_ok=True)
 
 
-def _add(archive: zipfile.ZipFile, item: _Item, pack: str) -> Iterator[int]:
+def _add(archive: zipfile.ZipFile, item: _Item, pack: str, downloads: Downloads) -> Iterator[int]:
     info = zipfile.ZipInfo(item.path, _EPOCH)
     info.create_system = _UNIX
     info.external_attr = 0o100644 << 16
@@ -253,6 +262,7 @@ def _add(archive: zipfile.ZipFile, item: _Item, pack: str) -> Iterator[int]:
             out.write(piece)
             yield len(piece)
     if digest.hexdigest() != item.sha256:
+        downloads.distrust(item.sha256)
         raise _incomplete(pack, item.name, "is damaged")
 
 
