@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from dubwright.home import Home
+from dubwright.packs.care.damage import FILE_NAME, damage
 from dubwright.packs.care.inventory import inventory
 from dubwright.packs.care.uv_cache import forget
-from dubwright.packs.care.verify import DAMAGE_NAME, VerifyResult, compare, damage, verify
+from dubwright.packs.care.verify import VerifyResult, compare, verify
 from dubwright.packs.manifest import Manifest, read_manifest
 from dubwright.packs.record import ModelFile, Record, env_python
 from dubwright_kit import Cancelled, Problem
@@ -204,11 +205,20 @@ def test_a_file_that_two_distributions_bring(case: Case) -> None:
     assert "shared/__init__.py" in case.problem().message
 
 
+def test_a_note_that_cannot_be_read_or_written(case: Case) -> None:
+    (case.folder / FILE_NAME).write_text("{")
+    assert damage(case.folder) == "a check found it damaged"
+    (case.folder / FILE_NAME).unlink()
+    (case.folder / FILE_NAME).mkdir()
+    (case.folder / "models" / "deep" / "w.bin").unlink()
+    assert "w.bin" in case.problem().message
+
+
 def test_put_right_again_it_is_sound(case: Case) -> None:
     path = case.folder / "models" / "deep" / "w.bin"
     path.write_bytes(b"other")
     case.problem()
-    assert json.loads((case.folder / DAMAGE_NAME).read_text())["changed"] == ["models/deep/w.bin"]
+    assert json.loads((case.folder / FILE_NAME).read_text())["changed"] == ["models/deep/w.bin"]
     path.write_bytes(b"weights")
     assert case.verify().sound
     assert damage(case.folder) == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from dubwright.home import Home
+from dubwright.packs.care.damage import damage
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.record import Record, asides, env_python, read_record
 from dubwright.packs.wheels import Target, lock_file_sha256, read_lock
@@ -92,7 +93,7 @@ def _damage(folder: Path, manifest: Manifest, record: Record) -> str:
             return f"models/{name} is missing"
         if size != expected.size_bytes:
             return f"models/{name} has {size} bytes instead of {expected.size_bytes}"
-    return ""
+    return damage(folder)
 
 
 def lock_hash(lock_sha256: str, downloads: tuple[str, ...]) -> str:

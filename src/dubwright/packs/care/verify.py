@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dubwright.home import Home
+from dubwright.packs.care.damage import clear_damage, note_damage
 from dubwright.packs.care.inventory import (
     Line,
     is_byte_code,
@@ -23,7 +22,6 @@ from dubwright.packs.manifest import Manifest
 from dubwright.packs.record import Record, env_python
 from dubwright_kit import NextAction, Problem
 
-DAMAGE_NAME = "damaged.json"
 _NAMED = 3
 
 
@@ -61,10 +59,9 @@ def verify(
     folder = home.pack(manifest.id)
     result = compare(folder, manifest, record, tick)
     if result.sound:
-        with contextlib.suppress(OSError):
-            (folder / DAMAGE_NAME).unlink(missing_ok=True)
+        clear_damage(folder)
         return result
-    _note(folder, result)
+    note_damage(folder, result.missing, result.changed)
     forget(home, result.distributions)
     names = [*result.missing, *result.changed]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -79,20 +76,6 @@ def verify(
                 *(f"changed {one}" for one in result.changed),
             ]
         ),
-    )
-
-
-def damage(folder: Path) -> str:
-    """What the last :func:`verify` found wrong with the pack in ``folder``, "" when nothing."""
-    try:
-        noted = json.loads((folder / DAMAGE_NAME).read_text("utf-8"))
-        names = [*noted["missing"], *noted["changed"]]
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError, KeyError, TypeError):
-        return "a check found it damaged"
-    return (
-        f"a check found {len(names)} of its files missing or changed: {', '.join(names[:_NAMED])}"
     )
 
 
@@ -183,13 +166,3 @@ class _Check:
         if not right:
             self.changed.add(name)
             self.owners.update(owners)
-
-
-def _note(folder: Path, result: VerifyResult) -> None:
-    noted = {"missing": result.missing, "changed": result.changed}
-    scratch = folder / f"{DAMAGE_NAME}.new"
-    try:
-        scratch.write_text(json.dumps(noted, indent=1), "utf-8")
-        scratch.replace(folder / DAMAGE_NAME)
-    except OSError:
-        scratch.unlink(missing_ok=True)  # the Problem says it all the same
