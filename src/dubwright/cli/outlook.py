@@ -39,4 +39,5 @@ def span(seconds: float) -> str:
     if seconds < 55:
         return f"{max(1, round(seconds))} s"
     minutes = max(1, round(seconds / 60))
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    hours, rest = divmod(minutes, 60)
+    return " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (rest, "min")) if count)

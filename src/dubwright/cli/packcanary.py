@@ -24,14 +24,14 @@ def canary(
 ) -> None:
     """Test a pack on its short known clip; speed and memory are kept for forecasts."""
     interruptible()
-    from dubwright.packs.care.canary import testable
+    from dubwright.packs.care.canary import with_canary
 
     with face.studio() as studio:
         if name is not None:
             reports = [studio.canary_pack(name)]
         else:
             reports = []
-            for one in testable(studio.packs):
+            for one in with_canary(studio.packs):
                 face.note(f"testing {one}")
                 reports.append(studio.canary_pack(one))
     documents = [canary_json(report) for report in reports]

@@ -78,7 +78,7 @@ def measure_unmeasured(
 
     A few seconds for the packs of the host. Raises as :func:`repeat_canary`.
     """
-    names = testable(packs)
+    names = with_canary(packs)
     waiting = [one for one in names if known_canary(home, packs.manifest(one)) is None]
     done = []
     for number, name in enumerate(waiting):
@@ -87,7 +87,7 @@ def measure_unmeasured(
     return tuple(done)
 
 
-def testable(packs: Packs) -> list[str]:
+def with_canary(packs: Packs) -> list[str]:
     """The packs that can be used now and have a canary, by name."""
     return [
         status.name
