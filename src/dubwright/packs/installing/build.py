@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from dubwright.home import Home
 from dubwright.packs.diagnosis.rules import again, install_problem
+from dubwright.packs.installing.canary import run_canary
 from dubwright.packs.installing.steps import Steps
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.planning.plan import PackPlan
 from dubwright.packs.record import (
+    CanaryRun,
     Record,
     env_python,
     identity,
@@ -29,8 +31,7 @@ from dubwright.packs.wall.guest import GuestFolders
 from dubwright.packs.wall.process import kill_tree
 from dubwright.packs.wall.spec import GuestSpec
 from dubwright.packs.wheels import Lock
-from dubwright_kit import CONTRACTS, Cancelled, Problem
-from dubwright_kit.codec import from_json
+from dubwright_kit import Cancelled, Problem
 
 _SOURCE = "source"
 _BEAT_S = 0.25
@@ -63,6 +64,7 @@ class Build:
         self._log = log
         self._log_path = Path(log.name)
         self._beaten_at = 0.0
+        self._canary: CanaryRun | None = None
 
     def run(self) -> Record:
         """Build, convert, check and write the record. Raises Problem and Cancelled."""
@@ -173,9 +175,14 @@ class Build:
         self._say("checking")
         if self._manifest.env == "own":
             self._import(spec)
-        ask = self._manifest.canary.get("ask")
-        if ask is not None:
-            self._canary(wall, spec, ask)
+        self._canary = run_canary(
+            wall,
+            self._manifest,
+            spec,
+            self._folder / "canary",
+            log_path=self._log_path,
+            cancelled=self._stopped,
+        )
 
     def _import(self, spec: GuestSpec) -> None:
         """The pack's modules and its backend import in the new environment."""
@@ -201,24 +208,6 @@ class Build:
             kill_tree(popen)
         if popen.returncode != 0:
             raise self._useless(output.decode("utf-8", "replace"))
-
-    def _canary(self, wall: Wall, spec: GuestSpec, ask: Any) -> None:
-        scratch = self._folder / "canary"
-        scratch.mkdir()
-        ask_type, _ = CONTRACTS[self._manifest.stage]
-        try:
-            wall.call(
-                spec,
-                from_json(ask_type, _filled(ask, str(scratch))),
-                log_path=self._log_path,
-                cancelled=self._stopped,
-            )
-        except GuestBug as bug:
-            raise self._useless(str(bug)) from bug
-        except Problem as problem:
-            raise self._useless(f"{problem.message}\n{problem.detail}") from problem
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def _useless(self, detail: str) -> Problem:
         return Problem(
@@ -261,17 +250,8 @@ class Build:
             uv=self._uv.version(),
             wall_s=round(wall_s, 3),
             installed_at=round(time.time(), 3),
+            canary=self._canary,
         )
-
-
-def _filled(value: Any, scratch: str) -> Any:
-    if isinstance(value, str):
-        return value.replace("{scratch}", scratch)
-    if isinstance(value, dict):
-        return {key: _filled(one, scratch) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_filled(one, scratch) for one in value]
-    return value
 
 
 def _pyvenv(path: Path) -> dict[str, str]:
