@@ -139,20 +139,24 @@ def test_it_is_a_supply(kept: Kept, tmp_path: Path) -> None:
     assert not (tmp_path / "scratch").exists()
 
 
-def test_weights_of_ones_own_travel_too(kept: Kept, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unlisted", [True, False])
+def test_weights_of_ones_own_travel_too(kept: Kept, tmp_path: Path, unlisted: bool) -> None:
+    """And so do the listed ones when they came unpacked, without their archive."""
     models, mine = {}, {}
     for name in CONTENT:
         path = kept.home.pack("official") / "models" / "2stems" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"mine " + name.encode())
+        path.write_bytes(b"mine " + name.encode() if unlisted else CONTENT[name])
         mine[f"2stems/{name}"] = path.read_bytes()
         models[f"2stems/{name}"] = ModelFile(path.stat().st_size, sha256(path.read_bytes()))
-    record = Record("official", "1", "1+y", "y", models=models, unlisted=tuple(models))
+    own_names = tuple(models) if unlisted else ()
+    record = Record("official", "1", "1+y", "y", models=models, unlisted=own_names)
     write_record(kept.home.pack("official"), record)
     out = kept.export("official", tmp_path / "x.zip").path
     with Supply.open(out, scratch=tmp_path / "scratch") as supply:
-        own = supply.own(kept.manifests["official"].weights[0], unlisted=True)
+        own = supply.own(kept.manifests["official"].weights[0], unlisted=unlisted)
         assert own is not None
+        assert own.listed is not unlisted
         place_own(own, tmp_path / "models", quiet)
     assert files_under(tmp_path / "models") == mine
 

@@ -141,17 +141,28 @@ def _items(
                 f"files/{file_name}", file_name, file.sha256, file.size_bytes, path,
                 (manifest.id,), _licence(file_name, known, manifest),
             )  # fmt: skip
-        for model in record.unlisted:
+        for model in _unpacked_only(manifest, record):
             entry = record.models[model]
-            path = home.pack(manifest.id) / "models" / model
+            listed = model not in record.unlisted
             own.append(
                 _Item(
                     f"models/{manifest.id}/{model}", model.rpartition("/")[2], entry.sha256,
-                    entry.size_bytes, path, (manifest.id,), "unknown: brought with --own-weights",
+                    entry.size_bytes, home.pack(manifest.id) / "models" / model, (manifest.id,),
+                    manifest.licence if listed else "unknown: brought with --own-weights",
                 )
             )  # fmt: skip
         own += _descriptions(manifest, record)
     return sorted((*_apart(found.values()), *own), key=lambda one: one.path)
+
+
+def _unpacked_only(manifest: Manifest, record: Record) -> list[str]:
+    """Models whose archive never was here: a person's own, or the listed ones unpacked by hand."""
+    found = set(record.unlisted)
+    for one in manifest.weights:
+        if one.name not in record.files:
+            folder = f"{one.into}/" if one.into else ""
+            found |= {name for name in record.models if name.startswith(folder)}
+    return sorted(found & record.models.keys())
 
 
 def _apart(items: Sequence[_Item] | Any) -> Iterator[_Item]:
