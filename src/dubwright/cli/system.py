@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +14,25 @@ from dubwright.cli.text import size, table
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from dubwright.studio.bundle import Bundle
 
-def diagnostics(face: Face) -> None:
+
+BundleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle", help="Write a zip for a bug report: nothing private, nothing is sent."
+    ),
+]
+
+
+def diagnostics(face: Face, bundle: BundleOption = None) -> None:
     """Versions, toolchain, packs, storage, recent failures."""
     with face.studio() as studio:
         found = studio.diagnostics()
+        written = studio.bundle(bundle, found) if bundle is not None else None
+    if written is not None:
+        _show_bundle(face, dataclasses.asdict(found), written)
+        return
 
     def people(console: Console) -> None:
         console.print(table(("what", "version"), found.versions.items()))
@@ -44,6 +59,28 @@ def diagnostics(face: Face) -> None:
             )
 
     face.show(dataclasses.asdict(found), people)
+
+
+def _show_bundle(face: Face, found: dict[str, Any], written: Bundle) -> None:
+    """Everything that is inside, so that a person sees what they would send."""
+    inside = {
+        "file": str(written.path),
+        "files": dict(written.files),
+        "left_out": list(written.left_out),
+    }
+
+    def people(console: Console) -> None:
+        console.print(
+            table(("size", "file"), [(size(n), name) for name, n in written.files.items()])
+        )
+        for line in written.left_out:
+            console.print(f"left out: {line}", markup=False)
+        console.print(
+            f"{written.path}: nothing was sent. Look inside before you do; README.txt says what is in it.",
+            markup=False,
+        )
+
+    face.show({**found, "bundle": inside}, people)
 
 
 def register(app: typer.Typer) -> None:

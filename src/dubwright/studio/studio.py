@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dubwright.packs.care.canary import CanaryReport
     from dubwright.packs.planning.plan import PackPlan
     from dubwright.packs.state import PackStatus
+    from dubwright.studio.bundle import Bundle
     from dubwright.studio.installs import PackProgress
     from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed, Stems
 
@@ -382,3 +383,17 @@ class Studio(PackCare):
         from dubwright.studio.diagnostics import diagnose
 
         return diagnose(self.home, self.packs, self.job_engine)
+
+    def bundle(self, out: Path, found: Diagnostics | None = None) -> Bundle:
+        """Write a zip for a bug report, without anything private; nothing is sent.
+
+        ``found`` are diagnostics that were just made, else they are made now.
+        Raises Problem ``bundle-exists``, ``out-not-writable``, ``disk-full``.
+        """
+        from dubwright.studio.bundle import write_bundle
+
+        found = self.diagnostics() if found is None else found
+        # The library is opened inside: a damaged one must not stop the report.
+        return write_bundle(
+            self.home, found, self.packs, self.job_engine, lambda: self.library, out
+        )
