@@ -138,7 +138,7 @@ class Patience:
         wait_s = self._backoff_s * float(2 ** (self._tried - 1))
         wait_s *= 1 + random.random() / 4  # noqa: S311 - so that six threads do not come back at once
         if trouble.wait_s is not None:
-            wait_s = trouble.wait_s
+            wait_s = max(wait_s, trouble.wait_s)
             if wait_s > self._wait_left_s:
                 raise trouble
             self._wait_left_s -= wait_s

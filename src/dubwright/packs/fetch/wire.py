@@ -157,6 +157,8 @@ def trust(certificates: str) -> ssl.SSLContext:
 
 def trust_anybody() -> ssl.SSLContext:
     """For the hosts that a person has said to trust without a certificate."""
+    # They know: a warning at every file would drown what matters.
+    urllib3.disable_warnings(exceptions.InsecureRequestWarning)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
