@@ -79,13 +79,11 @@ def test_the_disk_is_full(
     """From the moment that stage ``after`` is done, room is left for ``share`` of a sound file."""
     sound_bytes = short_talk.duration_s * 44100 * 4
     program.run("items")
-    if not after:
-        ballast = fill(disk, round(share * sound_bytes))
     words = ("dub", short_talk.film, "--to", "es", *short_talk.texts, "--speakers", "2")
     running = start(program, *words)
-    if after:
-        until(lambda: rows(program.home, f"SELECT 1 FROM artifact WHERE stage = '{after}'"))
-        ballast = fill(disk, round(share * sound_bytes))
+    begun = f"SELECT 1 FROM artifact WHERE stage = '{after}'" if after else "SELECT 1 FROM job"
+    until(lambda: rows(program.home, begun))
+    ballast = fill(disk, round(share * sound_bytes))
     outcome = running.wait()
     assert outcome.code == 1, outcome
     assert "disk-full" in outcome.err
@@ -94,6 +92,24 @@ def test_the_disk_is_full(
     assert made[-1] == after if after else not made
     ballast.unlink()
     assert_finishes(program, short_talk, next_command(outcome))
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_starts(
+    program: Program, disk: Path, short_talk: Talk
+) -> None:
+    program.run("items")
+    ballast = fill(disk, round(1.6 * short_talk.duration_s * 44100 * 4))
+    words = ("dub", short_talk.film, "--to", "es", *short_talk.texts, "--speakers", "2")
+    outcome = program.run(*words)
+    assert outcome.code == 1, outcome
+    assert "disk-short" in outcome.err
+    assert rows(program.home, "SELECT id FROM job") == []
+    ballast.unlink()
+    again = program.typed(next_command(outcome))
+    assert again.code == 0, again
+    assert decode(Path(again.json["film"])).audio_s == pytest.approx(
+        short_talk.duration_s, abs=0.05
+    )
 
 
 def test_somebody_else_takes_the_last_byte(program: Program, disk: Path, short_talk: Talk) -> None:
