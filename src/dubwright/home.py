@@ -94,6 +94,11 @@ class Home:
         return self.cache / "uv"
 
     @property
+    def download_rate(self) -> Path:
+        """How fast the last download of packs was."""
+        return self.cache / "rate.json"
+
+    @property
     def scratch(self) -> Path:
         """Half-made files; on the same filesystem as ``derived`` so that adoption is a rename."""
         return self.root / "derived" / ".scratch"

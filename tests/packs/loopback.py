@@ -8,10 +8,11 @@ import http.server
 import io
 import json
 import sys
+import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,24 +28,29 @@ class TinyWheel:
     version: str
     data: bytes
     unpacked_bytes: int
+    file: str = ""
+    """Another name than that of a wheel."""
 
     @property
     def name(self) -> str:
-        return f"{self.project.replace('-', '_')}-{self.version}-py3-none-any.whl"
+        return self.file or f"{self.project.replace('-', '_')}-{self.version}-py3-none-any.whl"
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def tiny_wheel(project: str, version: str, files: Mapping[str, bytes]) -> TinyWheel:
+def tiny_wheel(
+    project: str, version: str, files: Mapping[str, bytes], requires: Sequence[str] = ()
+) -> TinyWheel:
     """A pure wheel with ``files``, stored uncompressed so that sizes are easy to choose."""
     module = project.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     contents = dict(files)
     contents[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode()
-    )
+        f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {one}\n" for one in requires)
+    ).encode()
     contents[f"{info}/WHEEL"] = (
         b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )
@@ -60,6 +66,31 @@ def tiny_wheel(project: str, version: str, files: Mapping[str, bytes]) -> TinyWh
     return TinyWheel(
         project, version, out.getvalue(), sum(len(content) for content in contents.values())
     )
+
+
+def tiny_sdist(project: str, version: str, files: Mapping[str, bytes]) -> TinyWheel:
+    """A source archive that builds itself: its build backend is inside and needs nothing."""
+    module = project.replace("-", "_")
+    contents = dict(files)
+    contents["PKG-INFO"] = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n".encode()
+    contents["pyproject.toml"] = (
+        b"[build-system]\nrequires = []\nbuild-backend = 'own_build'\nbackend-path = ['.']\n"
+    )
+    wheel = tiny_wheel(project, version, files)
+    contents["made.whl"] = wheel.data
+    contents["own_build.py"] = (
+        "import shutil, pathlib\n"
+        "def build_wheel(folder, config=None, metadata=None):\n"
+        f"    shutil.copy('made.whl', pathlib.Path(folder) / '{wheel.name}')\n"
+        f"    return '{wheel.name}'\n"
+    ).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in contents.items():
+            info = tarfile.TarInfo(f"{module}-{version}/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return TinyWheel(project, version, out.getvalue(), 0, f"{module}-{version}.tar.gz")
 
 
 @dataclass

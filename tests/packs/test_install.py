@@ -92,7 +92,7 @@ def test_an_update_replaces_and_changes_the_identity(
         ("404", "pack-not-on-index"),
         ("503", "pack-index-down"),
         ("truncated", "pack-broken-download"),
-        ("damaged", "pack-broken-download"),
+        ("damaged", "pack-hash-mismatch"),
         ("other", "pack-hash-mismatch"),
     ],
 )

@@ -4,60 +4,116 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dubwright.cli.text import size, table
+from dubwright.cli.text import clock, size, table
+from dubwright_kit.codec import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from rich.console import Console
 
+    from dubwright.packs.planning.bill import Bill
     from dubwright.packs.planning.plan import PackPlan
 
 
-def plan_json(plans: Sequence[PackPlan], chosen: Collection[str] | None = None) -> dict[str, Any]:
-    """The public shape of a bill; the sums are of the packs ``chosen`` (None: all)."""
-    open_ones = [one for one in plans if _counts(one, chosen)]
+def bill_json(whole: Bill, chosen: Bill | None = None) -> dict[str, Any]:
+    """The public shape of a bill; the sums are of ``chosen`` (None: of all that is listed)."""
+    sums = chosen or whole
+    ticked = {one.name for one in sums.plans}
     return {
-        "packs": [
-            {**_pack_json(one), "ticked": chosen is None or one.name in chosen} for one in plans
+        "packs": [{**_pack_json(one), "ticked": one.name in ticked} for one in whole.plans],
+        "download_bytes": sums.download_bytes,
+        "cached_bytes": sums.cached_bytes,
+        "disk_bytes": sums.disk_bytes,
+        "spaces": [
+            {
+                "folder": str(one.folder),
+                "free_bytes": one.free_bytes,
+                "needed_bytes": one.needed_bytes,
+            }
+            for one in sums.spaces
         ],
-        "download_bytes": sum(one.download_bytes for one in open_ones),
-        "disk_bytes": sum(one.disk_bytes for one in open_ones),
+        "rate_bytes_s": sums.rate_bytes_s,
+        "seconds": sums.seconds,
+        "asked": whole.asked,
+        "findings": [
+            {"id": one.id, "severity": one.severity, "problem": one.problem.to_json()}
+            for one in sums.findings
+        ],
     }
-
-
-def _counts(plan: PackPlan, chosen: Collection[str] | None) -> bool:
-    return not plan.installed and (chosen is None or plan.name in chosen)
 
 
 def _pack_json(plan: PackPlan) -> dict[str, Any]:
     return {
         "name": plan.name,
+        "title": plan.title,
         "steps": list(plan.steps),
         "download_bytes": plan.download_bytes,
+        "cached_bytes": plan.cached_bytes,
         "unpacked_bytes": plan.unpacked_bytes,
+        "byte_code_bytes": plan.byte_code_bytes,
         "disk_bytes": plan.disk_bytes,
+        "kept_bytes": plan.kept_bytes,
         "licences": list(plan.licences),
         "installed": plan.installed,
+        "python": plan.interpreter.version if plan.interpreter else plan.managed_python,
+        "requires": list(plan.requires),
+        "blocked": plan.blocked.to_json() if plan.blocked else None,
+        "files": [to_json(one) for one in plan.files],
     }
 
 
-def plan_text(
-    plans: Sequence[PackPlan], console: Console, chosen: Collection[str] | None = None
-) -> None:
-    """The bill as a table: bytes exactly as the lock files say; the sum is of ``chosen``."""
-    rows = [
-        (
-            one.name if chosen is None or one.name in chosen else f"{one.name} (only when named)",
-            "installed" if one.installed else f"{one.download_bytes:,} B",
-            "" if one.installed else size(one.disk_bytes),
-            ", ".join(one.licences),
-        )
-        for one in plans
-    ]
+def bill_text(whole: Bill, console: Console, chosen: Bill | None = None) -> None:
+    """The bill as a table: bytes exactly as the lock files say; the sums are of ``chosen``."""
+    sums = chosen or whole
+    ticked = {one.name for one in sums.plans}
+    rows = [_row(one, ticked) for one in whole.plans]
     console.print(table(("pack", "download", "on disk", "licences"), rows))
-    open_ones = [one for one in plans if _counts(one, chosen)]
-    for one in open_ones:
-        console.print(f"{one.name}: " + "; ".join(one.steps), style="dim", markup=False)
-    total = sum(one.download_bytes for one in open_ones)
-    console.print(f"In all {total:,} B to download ({size(total)}).")
+    for one in sums.plans:
+        if one.steps:
+            console.print(f"{one.name}: " + "; ".join(one.steps), style="dim", markup=False)
+    _notes(whole, console)
+    _sums(sums, console)
+    for finding in sums.findings:
+        mark = "stops it" if finding.severity == "blocker" else "note"
+        console.print(f"{mark}: {finding.problem.message}", markup=False)
+        if finding.problem.next_action is not None:
+            console.print(f"  {finding.problem.next_action.label}", style="dim", markup=False)
+
+
+def _row(plan: PackPlan, ticked: Collection[str]) -> tuple[str, str, str, str]:
+    name = plan.name if plan.name in ticked else f"{plan.name} (only when named)"
+    licences = ", ".join(plan.licences)
+    if plan.installed:
+        return name, "installed", "", licences
+    if plan.blocked is not None:
+        return name, "not possible here", "", licences
+    here = f" ({size(plan.cached_bytes)} here)" if plan.cached_bytes else ""
+    return name, f"{plan.download_bytes:,} B{here}", size(plan.disk_bytes), licences
+
+
+def _notes(bill: Bill, console: Console) -> None:
+    """What asking found: only where it differs from what is shipped."""
+    for plan in bill.plans:
+        for file in plan.files:
+            if file.note:
+                console.print(f"{plan.name}: {file.name}: {file.note}", markup=False)
+
+
+def _sums(bill: Bill, console: Console) -> None:
+    here = f"; {size(bill.cached_bytes)} are here already" if bill.cached_bytes else ""
+    console.print(
+        f"In all {bill.download_bytes:,} B to download ({size(bill.download_bytes)}){here}."
+    )
+    if bill.disk_bytes:
+        free = "; ".join(f"{size(one.free_bytes)} free in {one.folder}" for one in bill.spaces)
+        console.print(
+            f"On disk {size(bill.disk_bytes)}, with the downloads, which are kept"
+            + (f" ({free})." if free else "."),
+            markup=False,
+        )
+    if bill.download_bytes and bill.seconds is not None and bill.rate_bytes_s is not None:
+        measured = "measured now" if bill.asked else "as fast as the last download"
+        console.print(f"About {clock(bill.seconds)} at {size(bill.rate_bytes_s)}/s ({measured}).")
+    elif bill.download_bytes:
+        console.print("How long it takes is not known before the first download here.")

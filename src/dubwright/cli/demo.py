@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dubwright.cli.bill import plan_text
+from dubwright.cli.bill import bill_text
 from dubwright.cli.face import Face, program
 from dubwright.cli.follow import follow
 from dubwright.cli.text import size, table
@@ -48,10 +48,10 @@ def run_demo(face: Face, to: str) -> None:
     with face.studio() as studio:
         missing = run.missing_packs(studio)
         if missing:
-            plans = studio.plan_packs(missing)
+            bill = studio.bill(missing)
             if not face.json:
                 face.err.print("The demo needs these packs and installs them now:")
-                plan_text(plans, face.err)
+                bill_text(bill, face.err)
             follow(face, studio.install_packs(missing))
         score = run.run(studio, to, lambda handle: follow(face, handle), face.note)
     document = {

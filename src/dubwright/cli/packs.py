@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dubwright.cli.bill import plan_json, plan_text
+from dubwright.cli.bill import bill_json, bill_text
 from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.packcanary import canary
@@ -62,15 +62,23 @@ def list_packs(face: Face) -> None:
     face.show(document, people)
 
 
-def plan(face: Face, names: NamesArgument = None) -> None:
-    """What an install would do: steps, exact download bytes, disk, licences. Opens no connection.
+def plan(
+    face: Face,
+    names: NamesArgument = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Ask the index and the hubs now: this connects."),
+    ] = False,
+) -> None:
+    """What an install would do: steps, exact download bytes, disk, licences. Without --refresh it
+    opens no connection.
 
     Without names: every pack of the plan; the sums are of those that --all would install.
     """
     with face.studio() as studio:
-        chosen = frozenset(studio.packs_in_order(names or studio.ticked_packs()))
-        plans = studio.plan_packs(names or studio.listed_packs())
-    face.show(plan_json(plans, chosen), lambda console: plan_text(plans, console, chosen))
+        whole = studio.bill(names or studio.listed_packs(), refresh=refresh)
+        chosen = whole if names else studio.bill_of(whole, studio.ticked_packs())
+    face.show(bill_json(whole, chosen), lambda console: bill_text(whole, console, chosen))
 
 
 def install(
@@ -108,9 +116,10 @@ def install(
     interruptible()
     with face.studio() as studio:
         wanted = studio.ticked_packs() if everything else []
-        plans = studio.plan_packs([*wanted, *(names or ())])
+        bill = studio.bill([*wanted, *(names or ())])
+        plans = bill.plans
         if plans and not face.json:
-            plan_text(plans, face.err)
+            bill_text(bill, face.err)
             if not yes and face.err.is_terminal:
                 _ask(face)
         handle = studio.install_packs(

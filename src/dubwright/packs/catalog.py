@@ -17,7 +17,9 @@ from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
+    from dubwright.packs.installing.options import InstallOptions
     from dubwright.packs.installing.steps import Events
+    from dubwright.packs.planning.bill import Bill
     from dubwright.packs.planning.plan import PackPlan
     from dubwright.packs.wall.call import Wall
 
@@ -45,7 +47,9 @@ class Packs:
             raise Problem(
                 "pack-folder-invalid",
                 f"A folder that {PACKS_VARIABLE} names holds no sound pack: {error}",
-                NextAction(f"mend it, or take it out of {PACKS_VARIABLE}; then look again", "packs"),
+                NextAction(
+                    f"mend it, or take it out of {PACKS_VARIABLE}; then look again", "packs"
+                ),
             ) from error
 
     def manifest(self, name: str) -> Manifest:
@@ -123,15 +127,74 @@ class Packs:
 
         return plan(self._home, names, self.manifests)
 
+    def bill(self, names: Sequence[str], *, refresh: bool = False) -> Bill:
+        """What an install of all of ``names`` would cost, and what stands in its way.
+
+        With ``refresh`` the index and the hubs are asked: that connects, nothing else here does.
+        """
+        from dubwright.packs.planning.bill import total
+        from dubwright.packs.planning.machine import machine_facts
+        from dubwright.packs.planning.plan import plan
+
+        plans = plan(self._home, names, self.manifests, tolerant=True)
+        machine = machine_facts(self._home)
+        if not refresh:
+            return total(self._home, plans, self.manifests, machine)
+        from dubwright.packs.planning.refresh import refreshed
+
+        plans, rate = refreshed(self._home, plans)
+        return total(self._home, plans, self.manifests, machine, asked=True, rate_bytes_s=rate)
+
+    def bill_of(self, whole: Bill, names: Sequence[str]) -> Bill:
+        """The part of a bill that is of ``names``; nothing is looked up again but the machine."""
+        from dubwright.packs.planning.bill import total
+        from dubwright.packs.planning.machine import machine_facts
+
+        plans = [one for one in whole.plans if one.name in set(names)]
+        machine = machine_facts(self._home)
+        rate = whole.rate_bytes_s
+        return total(
+            self._home, plans, self.manifests, machine, asked=whole.asked, rate_bytes_s=rate
+        )
+
     def install(
-        self, names: Sequence[str], report: Report = silent, events: Events | None = None
+        self,
+        names: Sequence[str],
+        report: Report = silent,
+        events: Events | None = None,
+        options: InstallOptions | None = None,
     ) -> tuple[PackStatus, ...]:
-        """Install packs; see :func:`dubwright.packs.install.install`. This connects."""
-        from dubwright.packs.installing.install import install
+        """Install packs and what they require; see :func:`..installing.install.install`. This connects."""
+        from dubwright.packs.installing.install import DEFAULT, install
         from dubwright.packs.installing.steps import unheard
 
         return install(
-            self._home, names, report, manifests=self.manifests, events=events or unheard
+            self._home,
+            names,
+            report,
+            manifests=self.manifests,
+            events=events or unheard,
+            options=options or DEFAULT,
+        )
+
+    def install_one(
+        self,
+        name: str,
+        options: InstallOptions,
+        report: Report = silent,
+        events: Events | None = None,
+    ) -> PackStatus:
+        """Install one pack, not what it requires. This connects."""
+        from dubwright.packs.installing.install import install_one
+        from dubwright.packs.installing.steps import unheard
+
+        return install_one(
+            self._home,
+            name,
+            report,
+            manifests=self.manifests,
+            events=events or unheard,
+            options=options,
         )
 
     def remove(self, name: str) -> int:

@@ -96,16 +96,17 @@ def _damage(folder: Path, manifest: Manifest, record: Record) -> str:
     return damage(folder)
 
 
-def lock_hash(lock_sha256: str, downloads: tuple[str, ...]) -> str:
-    """One hash for the lock of the environment (or "") and those of the downloads."""
-    return hashlib.sha256(" ".join((lock_sha256, *downloads)).encode()).hexdigest()
+def lock_hash(manifest: Manifest, lock_sha256: str) -> str:
+    """One hash for the lock of the environment (or "") and what the weights are pinned to."""
+    downloads = (lock_file_sha256(manifest.folder / one.file) for one in manifest.downloads)
+    weights = (f"{one.name}={one.sha256}" for one in manifest.weights)
+    return hashlib.sha256(" ".join((lock_sha256, *downloads, *weights)).encode()).hexdigest()
 
 
 def lock_hashes(manifest: Manifest) -> frozenset[str]:
     """What :func:`lock_hash` can be for the locks that this program ships."""
-    downloads = tuple(lock_file_sha256(manifest.folder / one.file) for one in manifest.downloads)
     locks = [lock_file_sha256(manifest.folder / one.file) for one in manifest.locks] or [""]
-    return frozenset(lock_hash(one, downloads) for one in locks)
+    return frozenset(lock_hash(manifest, one) for one in locks)
 
 
 def fits_here(manifest: Manifest) -> bool:
@@ -133,4 +134,9 @@ def estimate(manifest: Manifest) -> tuple[int, int] | None:
     if manifest.locks and chosen is None:
         return None
     files += chosen or ()
-    return sum(one.size_bytes for one in files), sum(one.unpacked_bytes for one in files)
+    straight = manifest.weights
+    return (
+        sum(one.size_bytes for one in files) + sum(one.size_bytes for one in straight),
+        sum(one.unpacked_bytes for one in files)
+        + sum(one.unpacked_bytes or one.size_bytes for one in straight),
+    )

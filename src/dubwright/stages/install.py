@@ -62,7 +62,7 @@ def install_pack(packs: Packs, job: JobContext) -> Mapping[str, Any]:
 
 
 def _run(packs: Packs, name: str, options: InstallOptions, told: _Told) -> None:
-    packs.install([name], report=told.report, events=told.event)
+    packs.install_one(name, options, report=told.report, events=told.event)
 
 
 def _options(options: Mapping[str, Any]) -> InstallOptions:

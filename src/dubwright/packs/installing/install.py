@@ -8,42 +8,33 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
 from dubwright.packs.diagnosis.rules import again
 from dubwright.packs.fetch.settings import uv_environment
+from dubwright.packs.installing.gather import Gatherer
+from dubwright.packs.installing.options import InstallOptions
+from dubwright.packs.installing.site import Site
 from dubwright.packs.installing.steps import Events, Steps, unheard
-from dubwright.packs.manifest import Manifest, load_manifests
-from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one
-from dubwright.packs.planning.plan import plan as plan_packs
-from dubwright.packs.record import (
-    LOG_TIME,
-    aside,
-    recover,
-    swap,
-    tree_bytes,
-)
+from dubwright.packs.manifest import Manifest
+from dubwright.packs.planning.order import in_order
+from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one, unpacked_here
+from dubwright.packs.planning.preflight import preflight, stop
+from dubwright.packs.record import LOG_TIME, aside, recover, swap, tree_bytes
 from dubwright.packs.state import PackStatus, pack_status
 from dubwright.packs.toolchain.interpreter import Interpreters, find_uv
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
-    from dubwright.packs.toolchain.uv import Uv
+    from dubwright.packs.installing.supply import Supply
 
-__all__ = ["PackPlan", "install", "plan", "put_back", "remove"]
-
-_RESERVE_BYTES = 30_000_000
-"""Left free on a disk: the log, the record and what else runs need some room."""
+DEFAULT = InstallOptions()
+_EVERY = "every-install"
+"""Name of the lock that all installs of a home share: they share uv's cache and the downloads."""
 _WAIT_S = 0.25
-
-
-def plan(
-    home: Home, names: Sequence[str], manifests: Mapping[str, Manifest] | None = None
-) -> tuple[PackPlan, ...]:
-    """What an install would do and cost; see :func:`dubwright.packs.plan.plan`."""
-    return plan_packs(home, names, load_manifests() if manifests is None else manifests)
 
 
 def install(
@@ -51,62 +42,147 @@ def install(
     names: Sequence[str],
     report: Report = silent,
     *,
-    manifests: Mapping[str, Manifest] | None = None,
+    manifests: Mapping[str, Manifest],
     events: Events = unheard,
+    options: InstallOptions = DEFAULT,
 ) -> tuple[PackStatus, ...]:
-    """Install the packs in order and return their states. What is installed and current stays.
+    """Install the packs and what they require, and return their states. What is current stays.
 
     ``report(done, total, note)`` counts packs (1.37 of 3) and is called at least four times a
     second; when it raises Cancelled, everything started is killed and the old state stays. Each
     attempt has a log at ``<home>/packs/logs/<name>-<time>.log``.
 
     Raises Problem: ``pack-unknown``, ``pack-unavailable``, ``pack-no-interpreter``, ``uv-missing``,
-    ``pack-not-writable``, ``pack-disk-full``, ``pack-in-use``, ``pack-check-failed`` and those of
-    :mod:`dubwright.packs.diagnosis.rules`. Packs before the failed one stay installed.
+    ``pack-not-writable``, ``pack-disk-full``, ``pack-in-use``, ``pack-check-failed``, those of the
+    fetcher, of ``planning.preflight`` and of ``diagnosis``. Packs before the failed one stay
+    installed.
     """
-    known = load_manifests() if manifests is None else manifests
-    wanted = [manifest_of(name, known) for name in dict.fromkeys(names)]
-    for number, manifest in enumerate(wanted):
-        if manifest.installable:
-            _install_one(home, manifest, Steps(manifest.id, number, len(wanted), report, events))
-        else:
-            plan_one(home, manifest, Interpreters())  # raises when its program is missing
-    return tuple(pack_status(home, manifest) for manifest in wanted)
+    wanted = [manifest_of(name, manifests).id for name in dict.fromkeys(names)]
+    ordered = [manifests[name] for name in in_order(wanted, manifests)]
+    for number, manifest in enumerate(ordered):
+        steps = Steps(manifest.id, number, len(ordered), report, events)
+        _install_one(home, manifest, manifests, steps, options)
+    return tuple(pack_status(home, manifest) for manifest in ordered)
 
 
-def _install_one(home: Home, manifest: Manifest, steps: Steps) -> None:
+def install_one(
+    home: Home,
+    name: str,
+    report: Report = silent,
+    *,
+    manifests: Mapping[str, Manifest],
+    events: Events = unheard,
+    options: InstallOptions = DEFAULT,
+) -> PackStatus:
+    """Install this pack alone: what it requires must be there. Otherwise as :func:`install`."""
+    manifest = manifest_of(name, manifests)
+    _install_one(home, manifest, manifests, Steps(name, 0, 1, report, events), options)
+    return pack_status(home, manifest)
+
+
+def _install_one(
+    home: Home,
+    manifest: Manifest,
+    manifests: Mapping[str, Manifest],
+    steps: Steps,
+    options: InstallOptions,
+) -> None:
+    if not manifest.installable:
+        plan_one(home, manifest, Interpreters())  # raises when its program is missing
+        return steps.enter("done")
     _check_writable(home, manifest.id)
-    with locked(home, manifest.id, lambda: steps.enter("wait")):
+    with (
+        locked(home, manifest.id, lambda: steps.enter("wait")),
+        locked(home, _EVERY, lambda: steps.enter("wait")),
+    ):
         recover(home, manifest.id)
+        _sweep(home)
         status = pack_status(home, manifest)
         if status.state != "installed" or status.outdated:
             with _log(home, manifest.id) as log, _os_errors(home, manifest.id):
-                _build_and_swap(home, manifest, steps, log)
-    steps.enter("done")
+                _build_and_swap(home, manifest, manifests, steps, options, log)
+    return steps.enter("done")
 
 
-def _build_and_swap(home: Home, manifest: Manifest, steps: Steps, log: TextIO) -> None:
+def _build_and_swap(
+    home: Home,
+    manifest: Manifest,
+    manifests: Mapping[str, Manifest],
+    steps: Steps,
+    options: InstallOptions,
+    log: TextIO,
+) -> None:
     # Imported here: the plan and the list must not pay for the wall.
     from dubwright.packs.installing.build import Build
     from dubwright.packs.toolchain.uv import Uv
 
     steps.enter("python")
-    uv = Uv(_uv(home, manifest.id), uv_environment(), log)
-    plan = plan_one(home, manifest, Interpreters(uv.program))
-    steps.expect(plan.download_bytes, plan.unpacked_bytes)
+    environment = {**uv_environment(), "UV_CACHE_DIR": str(home.uv_cache)}
+    uv = Uv(_uv(home, manifest.id), environment, log)
+    plan = plan_one(home, manifest, Interpreters(uv.program), unpacked_here(home, manifests))
     for line in (f"{manifest.id} {manifest.version}, {uv.program} {uv.version()}", *plan.steps):
         log.write(line + "\n")
-    _check_room(home, plan, uv)
+    steps.enter("preflight")
+    _look_ahead(home, manifest, plan, options, log)
     new = aside(home, "new", manifest.id)
+    site = Site(home, manifest, plan, new, options, uv, steps, log)
     try:
-        record = Build(home, manifest, plan, new, uv, steps, log).run()
+        with _supply(home, manifest, options) as supply:
+            record = Build(site, Gatherer(site, supply)).run()
         swap(home, manifest.id, new)
     except Problem as problem:
         log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    log.write(f"ready: {record.identity}, {record.disk_bytes:,} B, {record.wall_s:.1f} s\n")
+    log.write(
+        f"ready: {record.identity}, {record.disk_bytes:,} B "
+        f"(estimated {record.estimated_disk_bytes:,} B), {record.wall_s:.1f} s\n"
+    )
+
+
+def _look_ahead(
+    home: Home, manifest: Manifest, plan: PackPlan, options: InstallOptions, log: TextIO
+) -> None:
+    """Stop before the first byte for what the preflight calls a blocker; log what it warns of.
+
+    That the index answers is found out by the first question it is asked, before any file.
+    """
+    from dubwright.packs.planning.bill import demand
+    from dubwright.packs.planning.machine import machine_facts
+
+    asked = demand(manifest, plan, source_build=False)
+    if options.supply is not None:
+        asked = replace(asked, download_bytes=plan.download_bytes)
+    findings = preflight(machine_facts(home), [asked])
+    for one in findings:
+        log.write(f"preflight, {one.severity}: {one.problem.code}: {one.problem.message}\n")
+    stop(findings)
+
+
+@contextlib.contextmanager
+def _supply(home: Home, manifest: Manifest, options: InstallOptions) -> Iterator[Supply | None]:
+    if options.supply is None:
+        yield None
+        return
+    from dubwright.packs.installing.supply import Supply
+
+    with Supply.open(
+        options.supply,
+        pack=manifest.id,
+        weights=manifest.weights,
+        scratch=aside(home, "new", manifest.id),
+    ) as supply:
+        yield supply
+
+
+def _sweep(home: Home) -> None:
+    """What a killed uv has left in its cache; the lock on all installs is held."""
+    for left in home.uv_cache.glob(".tmp*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _uv(home: Home, name: str) -> Path:
@@ -119,12 +195,12 @@ def _uv(home: Home, name: str) -> Path:
         ) from problem
 
 
-def remove(home: Home, name: str, manifests: Mapping[str, Manifest] | None = None) -> int:
+def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:
     """Remove an installed pack; return the bytes freed.
 
     Raises Problem ``pack-unknown``, ``pack-not-removable`` and ``pack-in-use``.
     """
-    manifest = manifest_of(name, load_manifests() if manifests is None else manifests)
+    manifest = manifest_of(name, manifests)
     if not manifest.installable:
         raise Problem(
             "pack-not-removable",
@@ -198,30 +274,6 @@ def _check_writable(home: Home, name: str) -> None:
             pass
     except OSError as error:
         raise _not_writable(home, name, error) from error
-
-
-def _check_room(home: Home, plan: PackPlan, uv: Uv) -> None:
-    """Raise ``pack-disk-full`` when the files would not fit, before the first is fetched."""
-    needed = max(plan.disk_bytes, plan.unpacked_bytes)
-    places = {home.packs}
-    cache = uv.cache_folder()
-    if cache is not None:
-        places.add(_existing(cache))
-    for place in sorted(places):
-        free = shutil.disk_usage(place).free
-        if free < needed + _RESERVE_BYTES:
-            raise Problem(
-                "pack-disk-full",
-                f"{plan.name} needs {(needed + _RESERVE_BYTES) / 1e6:,.0f} MB in {place}, "
-                f"where {free / 1e6:,.0f} MB are free.",
-                again(plan.name, "free disk space, then install again"),
-            )
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
 
 
 @contextlib.contextmanager

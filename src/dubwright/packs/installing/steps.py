@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dubwright.packs.toolchain.uv import UvState
 from dubwright_kit import Report
+
+if TYPE_CHECKING:
+    from dubwright.packs.fetch.fetcher import FetchState
 
 Step = Literal[
     "wait", "preflight", "python", "resolve", "download", "install", "prepare", "check", "done"
@@ -81,54 +84,57 @@ class Steps:
         self._count = count
         self._report = report
         self._events = events
-        self._download_bytes = 0
-        self._unpacked_bytes = 0
-        self._step: Step = "resolve"
+        self._step: Step = "wait"
         self._begun = time.monotonic()
         self._fraction = 0.0
 
-    def expect(self, download_bytes: int, unpacked_bytes: int) -> None:
-        """What the plan says will come."""
-        self._download_bytes = download_bytes
-        self._unpacked_bytes = unpacked_bytes
-
     def enter(self, step: Step) -> None:
-        """The step begins."""
+        """The step begins (again, when it was there before)."""
+        if step != self._step:
+            self._begun = time.monotonic()
         self._step = step
-        self._begun = time.monotonic()
         self.show(0.0)
 
-    def show(
-        self,
-        fraction: float,
-        note: str = "",
-        done_bytes: int | None = None,
-        heartbeat: bool = False,
-    ) -> None:
+    def show(self, fraction: float, note: str = "", *, heartbeat: bool = False) -> None:
         """The current step is ``fraction`` done; ``heartbeat`` adds its seconds to the note."""
-        start, end = _SPAN[self._step]
-        # Steps repeat (one uv run for the environment, one for weights): never go back.
-        self._fraction = max(self._fraction, start + (end - start) * min(1.0, max(0.0, fraction)))
-        text = f"{self._pack}: {_WORDS[self._step]}" + (f" {note}" if note else "")
         seconds = time.monotonic() - self._begun
         if heartbeat and seconds >= 1.0:
-            text += f", {seconds:.0f} s"
-        total = self._download_bytes if done_bytes is not None else None
-        self._events(InstallEvent(self._pack, self._step, done_bytes, total, text))
-        self._report(self._number + self._fraction, self._count, text)
+            note = f"{note}, {seconds:.0f} s".removeprefix(", ")
+        self._tell(fraction, note)
+
+    def follow_fetch(self, state: FetchState) -> None:
+        """A tick of the fetcher."""
+        fraction = state.done_bytes / state.total_bytes if state.total_bytes else 0.0
+        words = [state.current] if state.current else []
+        if state.total_bytes:
+            words.append(f"{state.done_bytes / 1e6:.1f} of {state.total_bytes / 1e6:.1f} MB")
+        if state.rate_bytes_s:
+            words.append(f"{state.rate_bytes_s / 1e6:.1f} MB/s")
+        if state.left_s is not None:
+            words.append(f"{state.left_s:.0f} s left")
+        words += [state.note] if state.note else []
+        self._tell(min(1.0, fraction), ", ".join(words), state)
 
     def follow_uv(self, state: UvState) -> None:
-        """A tick of uv."""
-        step: Step = "download" if state.step == "download" else "install"
-        if state.step == "resolve":
-            step = "resolve"
-        if step != self._step:
-            self.enter(step)
-        if step == "download" and state.written_bytes is not None and self._unpacked_bytes:
-            fraction = min(0.99, state.written_bytes / self._unpacked_bytes)
-            done = int(fraction * self._download_bytes)
-            words = f"{state.current} " if state.current else ""
-            note = f"{words}(about {done / 1e6:.1f} of {self._download_bytes / 1e6:.1f} MB)"
-            self.show(fraction, note, done, heartbeat=True)
-        else:
-            self.show(0.0, state.current, heartbeat=True)
+        """A tick of uv, which works on files that are here."""
+        self.show(0.0, state.current, heartbeat=True)
+
+    def _tell(self, fraction: float, note: str, fetch: FetchState | None = None) -> None:
+        start, end = _SPAN[self._step]
+        # Steps repeat (another rung of the ladder fetches again): never go back.
+        self._fraction = max(self._fraction, start + (end - start) * min(1.0, max(0.0, fraction)))
+        text = f"{self._pack}: {_WORDS[self._step]}" + (f" {note}" if note else "")
+        self._events(
+            InstallEvent(
+                self._pack,
+                self._step,
+                fetch.done_bytes if fetch else None,
+                fetch.total_bytes if fetch else None,
+                text,
+                self._fraction,
+                fetch.rate_bytes_s if fetch else None,
+                fetch.left_s if fetch else None,
+                fetch.current if fetch else "",
+            )
+        )
+        self._report(self._number + self._fraction, self._count, text)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dubwright.home import Home
 from dubwright.packs.manifest import Manifest
-from dubwright.packs.state import READY, lock_hash, pack_status
+from dubwright.packs.planning.order import in_order
+from dubwright.packs.record import read_record
+from dubwright.packs.state import READY, pack_status
 from dubwright.packs.toolchain.interpreter import Interpreter, Interpreters, find_uv
 from dubwright.packs.wheels import Lock, Target, Wheel, read_lock
 from dubwright_kit import NextAction, Problem
@@ -18,45 +21,116 @@ _VENV_BYTES = 20_000  # activation scripts and pyvenv.cfg
 
 
 @dataclass(frozen=True)
-class PackPlan:
-    """What installing one pack means. Everything but ``disk_bytes`` is exact."""
+class PlanFile:
+    """One file that an install needs; 0 bytes where nobody knows yet."""
 
     name: str
+    sha256: str
+    size_bytes: int
+    unpacked_bytes: int
+    python_bytes: int = 0
+    """Of the unpacked ones: sources, which get byte code of about their size."""
+    project: str = ""
+    """Of a wheel: what the index calls it."""
+    url: str = ""
+    """Of weights: where they come from."""
+    cached: bool = False
+    """Verified and here: not downloaded again."""
+    shared: bool = False
+    """Another pack has unpacked it: here it becomes hard links, which take nothing."""
+    stays: bool = True
+    """False for what is unpacked only to be converted."""
+    note: str = ""
+    """What asking (``plan --refresh``) found: another size, a server that refuses."""
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """What installing one pack means. Sizes are exact except ``disk_bytes``, an estimate."""
+
+    name: str
+    title: str
     steps: tuple[str, ...]
     """For people, in order; empty when nothing is to be done."""
-    download_bytes: int
-    unpacked_bytes: int
+    files: tuple[PlanFile, ...]
+    """The files of the environment, then those of the weights."""
     licences: tuple[str, ...]
     installed: bool
     disk_bytes: int = 0
-    """What stays on disk, estimated: with byte code, without what is deleted after conversion."""
+    """What the pack's folder will take: unpacked files, byte code, weights."""
+    byte_code_bytes: int = 0
     interpreter: Interpreter | None = None
     managed_python: str = ""
-    """ "3.11" when no Python here fits and uv is to fetch its own (about 30 MB more)."""
+    """ "3.11" when no Python here fits and uv is to be given its own."""
     lock: Lock | None = None
-    downloads: tuple[Lock, ...] = ()
-    wheels: tuple[Wheel, ...] = ()
-    """The files of the environment, then those of the downloads."""
+    requires: tuple[str, ...] = ()
+    blocked: Problem | None = None
+    """Why it cannot be installed here; then nothing else is known."""
 
     @property
-    def lock_sha256(self) -> str:
-        """What the record will hold."""
-        return lock_hash(
-            self.lock.sha256 if self.lock else "", tuple(one.sha256 for one in self.downloads)
-        )
+    def download_bytes(self) -> int:
+        """What the files weigh, those that are here already too."""
+        return sum(one.size_bytes for one in self.files)
+
+    @property
+    def cached_bytes(self) -> int:
+        """Of these, what is here already."""
+        return sum(one.size_bytes for one in self.files if one.cached)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Verified downloads are kept so that nothing is fetched twice: what they add to the disk."""
+        return self.download_bytes - self.cached_bytes
+
+    @property
+    def unpacked_bytes(self) -> int:
+        return sum(one.unpacked_bytes for one in self.files)
+
+    @property
+    def wheels(self) -> tuple[PlanFile, ...]:
+        """The files of the environment."""
+        return tuple(one for one in self.files if one.stays and one.project)
 
 
 def plan(
-    home: Home, names: Sequence[str], manifests: Mapping[str, Manifest]
+    home: Home,
+    names: Sequence[str],
+    manifests: Mapping[str, Manifest],
+    *,
+    tolerant: bool = False,
 ) -> tuple[PackPlan, ...]:
-    """Return one plan a pack, in the order given, each once.
+    """Return one plan a pack, those that are required too, in the order of the install.
 
-    Raises Problem ``pack-unknown``, ``pack-no-interpreter`` (no Python fits and none can be had)
-    and ``pack-unavailable``.
+    Raises Problem ``pack-unknown``; and ``pack-no-interpreter`` (no Python fits and none can be had),
+    ``pack-unavailable`` and ``pack-python-unfit``, which with ``tolerant`` become ``blocked``.
     """
+    for name in names:
+        manifest_of(name, manifests)
     interpreters = Interpreters(find_uv_or_none(home))
-    return tuple(
-        plan_one(home, manifest_of(name, manifests), interpreters) for name in dict.fromkeys(names)
+    unpacked = unpacked_here(home, manifests)
+    plans = []
+    for name in in_order(names, manifests):
+        try:
+            plans.append(plan_one(home, manifests[name], interpreters, unpacked))
+        except Problem as problem:
+            if not tolerant:
+                raise
+            manifest = manifests[name]
+            plans.append(
+                PackPlan(name, manifest.title, (), (), licences(manifest), False, blocked=problem)
+            )
+    return tuple(plans)
+
+
+def unpacked_here(home: Home, manifests: Mapping[str, Manifest]) -> frozenset[str]:
+    """sha256 of the wheels that installed environments are links to."""
+    records = (read_record(home.pack(one.id)) for one in manifests.values() if one.env == "own")
+    return frozenset(
+        file.sha256
+        for record in records
+        if record is not None
+        for name, file in record.files.items()
+        if name.endswith(".whl")
     )
 
 
@@ -71,7 +145,12 @@ def manifest_of(name: str, manifests: Mapping[str, Manifest]) -> Manifest:
     return manifests[name]
 
 
-def plan_one(home: Home, manifest: Manifest, interpreters: Interpreters) -> PackPlan:
+def plan_one(
+    home: Home,
+    manifest: Manifest,
+    interpreters: Interpreters,
+    unpacked: frozenset[str] = frozenset(),
+) -> PackPlan:
     """The plan of one pack; see :func:`plan`."""
     status = pack_status(home, manifest)
     if manifest.requires_program and status.state not in READY:
@@ -80,24 +159,100 @@ def plan_one(home: Home, manifest: Manifest, interpreters: Interpreters) -> Pack
     lock, interpreter, managed, wheels = (
         _environment(manifest, interpreters) if manifest.locks else (None, None, "", ())
     )
-    downloads = tuple(read_lock(manifest.folder / one.file) for one in manifest.downloads)
-    here = Target.here()
-    weights = tuple(wheel for one in downloads for wheel in one.choose(here) or ())
-    stays = sum(one.unpacked_bytes + one.python_bytes for one in wheels)
-    return PackPlan(
+    files = (*(_wheel(one) for one in wheels), *weight_files(manifest))
+    files = tuple(
+        replace(one, cached=_is_here(home, one), shared=one.stays and one.sha256 in unpacked)
+        for one in files
+    )
+    byte_code = sum(one.python_bytes for one in files if one.stays)
+    made = PackPlan(
         manifest.id,
-        () if installed else _steps(manifest, interpreter, managed, (*wheels, *weights)),
-        sum(one.size_bytes for one in (*wheels, *weights)),
-        sum(one.unpacked_bytes for one in (*wheels, *weights)),
-        (manifest.licence, *(f"{one.title}: {one.licence}" for one in manifest.downloads)),
+        manifest.title,
+        (),
+        files,
+        licences(manifest),
         installed,
-        stays + (_VENV_BYTES if wheels else 0) + manifest.needs.disk_bytes,
+        disk_bytes(manifest, files),
+        byte_code,
         interpreter,
         managed,
         lock,
-        downloads,
-        (*wheels, *weights),
+        manifest.requires,
     )
+    return made if installed else replace(made, steps=_steps(manifest, made))
+
+
+def licences(manifest: Manifest) -> tuple[str, ...]:
+    """The pack's own licence and those of its weights."""
+    return (
+        manifest.licence,
+        *(f"{one.title}: {one.licence}" for one in manifest.downloads),
+        *(f"{one.title}: {one.licence}" for one in manifest.weights),
+    )
+
+
+def disk_bytes(manifest: Manifest, files: Sequence[PlanFile]) -> int:
+    """Estimate what ``files`` will take in the pack's folder: unpacked, with byte code, converted."""
+    stays = sum(
+        one.python_bytes + (0 if one.shared else one.unpacked_bytes) for one in files if one.stays
+    )
+    environment = _VENV_BYTES if manifest.locks else 0
+    return stays + environment + manifest.needs.disk_bytes
+
+
+def weight_files(manifest: Manifest) -> tuple[PlanFile, ...]:
+    """The files of weights: inside wheels, then those with addresses."""
+    here = Target.here()
+    inside = [
+        replace(_wheel(wheel), stays=False)
+        for one in manifest.downloads
+        for wheel in read_lock(manifest.folder / one.file).choose(here) or ()
+    ]
+    straight = [
+        PlanFile(
+            one.name,
+            one.sha256,
+            one.size_bytes,
+            one.unpacked_bytes or one.size_bytes,
+            url=one.url,
+        )
+        for one in manifest.weights
+    ]
+    return (*inside, *straight)
+
+
+def _wheel(wheel: Wheel) -> PlanFile:
+    return PlanFile(
+        wheel.name,
+        wheel.sha256,
+        wheel.size_bytes,
+        wheel.unpacked_bytes,
+        wheel.python_bytes,
+        project_of(wheel.name),
+    )
+
+
+def project_of(file_name: str) -> str:
+    """The normalised project (PEP 503) that a wheel or source archive is named after."""
+    stem = file_name.partition("-")[0]
+    if not file_name.endswith(".whl"):
+        stem = re.sub(r"-\d[^-]*\.(tar\.gz|zip)$", "", file_name)
+    return re.sub(r"[-_.]+", "-", stem).lower()
+
+
+def version_of(file_name: str) -> str:
+    """The version in a wheel's or source archive's name."""
+    if file_name.endswith(".whl"):
+        return file_name.split("-")[1]
+    stem = file_name.removesuffix(".zip").removesuffix(".tar.gz")
+    return stem.rpartition("-")[2]
+
+
+def _is_here(home: Home, file: PlanFile) -> bool:
+    """As far as names and sizes tell; the install checks the hash where it has doubts."""
+    from dubwright.packs.fetch.store import Store
+
+    return bool(file.sha256) and Store(home.downloads).find(file.sha256, file.name) is not None
 
 
 def unavailable(manifest: Manifest, why: str) -> Problem:
@@ -129,24 +284,26 @@ def _environment(
     raise unavailable(manifest, f"there are no files for {sys.platform} on this kind of processor")
 
 
-def _steps(
-    manifest: Manifest, interpreter: Interpreter | None, managed: str, wheels: Sequence[Wheel]
-) -> tuple[str, ...]:
+def _steps(manifest: Manifest, made: PackPlan) -> tuple[str, ...]:
     steps = []
-    if managed:
+    if made.managed_python:
         steps.append(
-            f"fetch Python {managed} through uv (about 30 MB more), because none that fits is here"
+            f"fetch Python {made.managed_python} (about 30 MB more), because none that fits is here"
         )
-    if interpreter is not None:
-        steps.append(f"make an environment with Python {interpreter.version} ({interpreter.path})")
-    elif managed:
-        steps.append(f"make an environment with Python {managed}")
-    size = sum(one.size_bytes for one in wheels)
-    steps.append(
-        f"download {len(wheels)} file{'s'[: len(wheels) != 1]}, {size:,} B, checked by hash"
-    )
+    if made.interpreter is not None:
+        steps.append(
+            f"make an environment with Python {made.interpreter.version} ({made.interpreter.path})"
+        )
+    elif made.managed_python:
+        steps.append(f"make an environment with Python {made.managed_python}")
+    count, size = len(made.files), made.download_bytes - made.cached_bytes
+    if count:
+        here = f", {made.cached_bytes:,} B of them are here already" if made.cached_bytes else ""
+        steps.append(f"download {count} file{'s'[: count != 1]}, {size:,} B, checked by hash{here}")
     if manifest.downloads:
         steps.append("convert the weights")
+    if manifest.kind == "toolchain":
+        steps.append("look for uv and for a Python for every pack")
     return (*steps, "check that it works")
 
 
