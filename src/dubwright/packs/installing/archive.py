@@ -11,7 +11,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Literal
 
@@ -182,7 +182,7 @@ class _Budget:
 _Member = tuple[str, int, IO[bytes]]
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
+def _zip_members(archive: Path) -> Generator[_Member, None, None]:
     with _reading(""):
         opened = zipfile.ZipFile(archive)
     with opened:
@@ -193,7 +193,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
                 yield plain(info.filename), info.file_size, stream
 
 
-def _tar_members(archive: Path, budget: _Budget, tick: Tick) -> Iterator[_Member]:
+def _tar_members(archive: Path, budget: _Budget, tick: Tick) -> Generator[_Member, None, None]:
     taken = Taken()
     with archive.open("rb") as raw, gzip.GzipFile(fileobj=raw) as unzipped:
         stream = ForwardStream(unzipped, budget.stream_bytes, tick)
@@ -205,8 +205,6 @@ def _tar_members(archive: Path, budget: _Budget, tick: Tick) -> Iterator[_Member
                 member = opened.next()
             if member is None:
                 break
-            # The library remembers every header; nothing here looks back.
-            opened.members = []
             name, number = member.name, number + 1
             _check_name(name, member.isdir(), taken, number)
             if not member.isdir():

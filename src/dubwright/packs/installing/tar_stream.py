@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import IO
+from typing import Protocol
 
 _BLOCK_BYTES = 512
 READ_BYTES = 1 << 18
@@ -15,6 +15,12 @@ class BombError(Exception):
     """There is more in it than there may be."""
 
 
+class Readable(Protocol):
+    """What can be read from front to end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class ForwardStream(io.RawIOBase):
     """Hides from the tar library that ``source`` cannot go back, and bounds what it may read.
 
@@ -22,7 +28,7 @@ class ForwardStream(io.RawIOBase):
     again, once for each member, which is how a small file keeps a machine busy for hours.
     """
 
-    def __init__(self, source: IO[bytes], limit_bytes: int, tick: Callable[[], None]) -> None:
+    def __init__(self, source: Readable, limit_bytes: int, tick: Callable[[], None]) -> None:
         self._source = source
         self._limit = limit_bytes
         self._tick = tick
