@@ -7,6 +7,7 @@ It counts the bytes it has sent of each file and keeps every ask.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import http.server
 import json
@@ -33,7 +34,7 @@ class Fault:
     (the connection ends after half of what was asked), "wrong-bytes" (one bit), "wrong-size" (``value``
     bytes are added to Content-Length), "no-range", "redirect-loop", "redirect" (to the address
     ``value``), "etag" (another ETag at every ask), "status" (the number ``value``), "web-page" (200 and a
-    login page). ``headers`` are sent along.
+    login page), "chunked" (no length at all), "gzip" (of a page). ``headers`` are sent along.
     """
 
     kind: str
@@ -205,8 +206,13 @@ def _handler(served: Misbehaving) -> type[http.server.BaseHTTPRequestHandler]:
                 return 302, lambda: self._plain(302, b"", {"Location": to, **fault.headers})
             if kind == "simple":
                 body, content = served.page(name)
+                if fault.kind == "gzip":
+                    packed = {"Content-Type": content, "Content-Encoding": "gzip"}
+                    return 200, lambda: self._plain(200, gzip.compress(body), packed)
                 found = 200 if name and (b"href" in body or b'"url"' in body) else 404
                 return found, lambda: self._plain(found, body, {"Content-Type": content})
+            if fault.kind == "chunked":
+                return 200, lambda: self._chunked(name, fault.value)
             if kind != "files" or name not in served.files:
                 return 404, lambda: self._plain(404, b"no", {})
             return self._file(name, fault)
@@ -218,6 +224,21 @@ def _handler(served: Misbehaving) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _chunked(self, name: str, most: int | None) -> None:
+            """In chunks; cut after ``most`` bytes."""
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            data = served.files[name]
+            for at in range(0, len(data), PIECE_BYTES):
+                if most is not None and at >= most:
+                    self.close_connection = True
+                    return
+                piece = data[at : at + PIECE_BYTES]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                served.sent[name] += len(piece)
+            self.wfile.write(b"0\r\n\r\n")
 
         def _file(self, name: str, fault: Fault) -> tuple[int, Callable[[], None]]:
             data = served.files[name]
@@ -290,7 +311,18 @@ def certificate(folder: Path) -> tuple[Path, Path] | None:
     made, key = folder / "certificate.pem", folder / "key.pem"
     done = subprocess.run(
         [
-            *(program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *(
+                program,
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+            ),
             *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
             *("-keyout", str(key), "-out", str(made)),
         ],

@@ -203,6 +203,15 @@ def test_one_failure_keeps_what_is_verified(served: Misbehaving, fetching: Fetch
     assert fetching.store.verified_bytes == 13 * SIZE
 
 
+def test_a_server_that_tells_no_length(served: Misbehaving, fetching: Fetching) -> None:
+    served.fail(NAME, "chunked", 100_000, times=1)
+    served.fail(NAME, "chunked")
+    one = Wanted(NAME, (served.file_url(NAME),))
+    (file,) = fetching.fetch(one)
+    assert file.path.read_bytes() == served.files[NAME], "half of it was not taken for the whole"
+    assert fetching.states[-1].total_bytes == SIZE
+
+
 def test_a_second_address_is_tried(served: Misbehaving, fetching: Fetching) -> None:
     served.fail(NAME, "status", 404)
     served.add("mirror.whl", served.files[NAME])

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
 
 
+def split(url: str) -> SplitResult:
+    """Take a URL apart; what is none ("http://[x/") becomes one without scheme and host."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises as well
+    except ValueError:
+        return SplitResult("", "", "(an address that cannot be read)", "", "")
+    return parts
+
+
+def joined(base: str, link: str) -> str:
+    """Return the address of ``link`` on the page ``base``; what is none stays as it is."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return link
+
+
 def as_path(address: str) -> Path | None:
     """Return the path of a ``file:`` URL or a plain path; None for other URLs."""
     if not _SCHEME.match(address):
         return Path(address).expanduser()
-    parts = urlsplit(address)
+    parts = split(address)
     if parts.scheme.lower() != "file":
         return None
     prefix = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
@@ -24,19 +42,19 @@ def as_path(address: str) -> Path | None:
 
 def bare(url: str) -> str:
     """Return ``url`` as it is asked for: without login and fragment."""
-    parts = urlsplit(url)
+    parts = split(url)
     return urlunsplit(parts._replace(netloc=_place(parts), fragment=""))
 
 
 def hidden(url: str) -> str:
     """Return ``url`` as it may be shown and logged: without login, query (it may be signed) and fragment."""
-    parts = urlsplit(url)
+    parts = split(url)
     return urlunsplit(parts._replace(netloc=_place(parts), query="", fragment=""))
 
 
 def login_of(url: str) -> tuple[str, str] | None:
     """Return user and password written in ``url``."""
-    parts = urlsplit(url)
+    parts = split(url)
     if parts.username is None:
         return None
     return unquote(parts.username), unquote(parts.password or "")
@@ -46,14 +64,14 @@ def with_login(url: str, user: str, password: str) -> str:
     """Return ``url`` with a login in it."""
     from urllib.parse import quote
 
-    parts = urlsplit(url)
+    parts = split(url)
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@"
     return urlunsplit(parts._replace(netloc=login + _place(parts)))
 
 
 def host_of(url: str) -> str:
     """Return "host" or "host:port" (where it is not the scheme's own), for people and for comparing."""
-    parts = urlsplit(url)
+    parts = split(url)
     name = (parts.hostname or "").lower()
     port = parts.port
     if port is None or port == _DEFAULT_PORTS.get(parts.scheme.lower()):
@@ -63,7 +81,7 @@ def host_of(url: str) -> str:
 
 def file_name(url: str) -> str:
     """Return the last part of the path, unquoted."""
-    return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    return unquote(split(url).path).rstrip("/").rpartition("/")[2]
 
 
 def _place(parts: SplitResult) -> str:

@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin, urlsplit
 
 from dubwright import __version__
-from dubwright.packs.fetch.address import bare, hidden, host_of, login_of
+from dubwright.packs.fetch.address import bare, hidden, host_of, joined, login_of, split
 from dubwright.packs.fetch.crew import Halt
 from dubwright.packs.fetch.settings import IndexSettings
 from dubwright.packs.fetch.sockets import Sockets
@@ -42,6 +41,7 @@ T = TypeVar("T")
 
 PIECE_BYTES = 1 << 20
 _MOST_REDIRECTS = 10
+_MOST_DRAINED_BYTES = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEX_SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _REASONS = {
@@ -216,14 +216,14 @@ class Connections:
             published = _published_sha256(response.headers) or published
             if response.status not in _REDIRECTS:
                 break
-            response.drain_conn()
-            target = urljoin(bare(url), response.headers.get("Location", ""))
+            _finish(response)
+            target = joined(bare(url), response.headers.get("Location", ""))
             here = host_of(url)
             if bare(target) in seen or len(seen) > _MOST_REDIRECTS:
                 raise TroubleError(
                     REDIRECTS, here, f"{len(seen)} redirects, back at {hidden(target)}"
                 )
-            if urlsplit(target).scheme not in ("http", "https"):
+            if split(target).scheme not in ("http", "https"):
                 raise TroubleError(REDIRECTS, here, f"a redirect to {hidden(target)}")
             seen.add(bare(target))
             # A login that was meant for an encrypted connection is not sent over a plain one.
@@ -266,7 +266,7 @@ class Connections:
             raise TroubleError(UNUSABLE_PROXY, proxy_host, str(error)) from error
         except (exceptions.HTTPError, OSError, ValueError) as error:
             raise wire.trouble_of(error, host, proxy_host) from error
-        self._answered.add(host)
+        self._answered |= {host, proxy_host}
         return response, proxy_host
 
     def _manager(self, proxy: str, trusted: bool) -> urllib3.PoolManager:
@@ -297,6 +297,15 @@ class Connections:
             raise TroubleError(TLS, "", f"{certificates} cannot be read: {error}") from error
 
 
+def _finish(response: BaseHTTPResponse) -> None:
+    """Keep the connection when little is left to read, else end it."""
+    length = response.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and int(length) <= _MOST_DRAINED_BYTES:
+        response.drain_conn()
+    else:
+        response.close()
+
+
 def _basic(login: tuple[str, str]) -> str:
     return base64.b64encode(":".join(login).encode()).decode("ascii")
 
@@ -314,6 +323,8 @@ def _refusal(answer: Answer, proxy_host: str) -> TroubleError:
         wait_s = (
             _retry_after_s(answer.headers.get("retry-after", "")) if status in (429, 503) else None
         )
+        if wait_s is not None:
+            text += f", to be asked again in {wait_s:.0f} s"
         return TroubleError(DOWN, answer.host, text, words, wait_s)
     if status == 408:
         return TroubleError(STALLED, answer.host, text, words)

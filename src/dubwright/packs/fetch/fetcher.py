@@ -13,6 +13,8 @@ from dubwright.packs.fetch.download import Download, Fetched, Wanted
 from dubwright.packs.fetch.store import Store
 from dubwright.packs.fetch.trouble import Again, TroubleError
 
+__all__ = ["FetchState", "Fetched", "Fetcher", "Wanted"]
+
 _RATE_OVER_S = 5.0
 
 

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from dubwright.packs.fetch.address import hidden, host_of, login_of
+from dubwright.packs.fetch.address import hidden, host_of, login_of, split
 from dubwright.packs.fetch.default_index import default_index
 from dubwright.packs.fetch.trouble import Again
 from dubwright.packs.fetch.uv_config import truth, uv_indexes
@@ -139,18 +138,16 @@ class IndexSettings:
 
     def login(self, url: str) -> tuple[str, str] | None:
         """Return user and password for ``url``'s host."""
-        return self.logins.get(host_of(url)) or self.logins.get(urlsplit(url).hostname or "")
+        return self.logins.get(host_of(url)) or self.logins.get(split(url).hostname or "")
 
     def trusts(self, url: str) -> bool:
         """True when the host's certificate shall not be looked at."""
-        name = urlsplit(url).hostname or ""
-        return bool(
-            self.trusted_hosts & {name, host_of(url), f"{name}:{urlsplit(url).port or 443}"}
-        )
+        name = split(url).hostname or ""
+        return bool(self.trusted_hosts & {name, host_of(url), f"{name}:{split(url).port or 443}"})
 
     def proxy_of(self, url: str) -> str:
         """Return the proxy's address for ``url``, "" for none."""
-        parts = urlsplit(url)
+        parts = split(url)
         name = (parts.hostname or "").rstrip(".").lower()
         if any(_excepted(name, parts.port, rule) for rule in self.no_proxy):
             return ""
@@ -299,6 +296,6 @@ def _netrc(env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         return {
             name.lower(): (login or account, password or "")
             for name, (login, account, password) in hosts.items()
-            if name != "default"
+            if name != "default" and (login or account or password)
         }
     return {}

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urldefrag, urljoin
 
-from dubwright.packs.fetch.address import file_name
+from dubwright.packs.fetch.address import file_name, joined
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -72,9 +71,9 @@ def _from_html(text: str, url: str) -> Iterator[IndexFile]:
         }
         link = attributes.get("href", "").strip()
         if match[1].lower() == "base":
-            base = urljoin(url, link) if link else base
+            base = joined(url, link) if link else base
             continue
-        place, fragment = urldefrag(urljoin(base, link))
+        place, fragment = joined(base, link).partition("#")[::2]
         name = file_name(place)
         if not link or not name.endswith(_FILES):
             continue
@@ -97,7 +96,7 @@ def _from_json(data: Any, url: str) -> Iterator[IndexFile]:
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             continue
         hashes, size = entry.get("hashes"), entry.get("size")
-        place = urldefrag(urljoin(url, entry["url"]))[0]
+        place = joined(url, entry["url"]).partition("#")[0]
         yield IndexFile(
             str(entry.get("filename") or file_name(place)),
             place,

@@ -160,7 +160,8 @@ class Store:
         freed = 0
         for folder in self._folders():
             if folder.name not in keep:
-                freed += max((path.stat().st_size for path in folder.iterdir()), default=0)
+                files = (path for path in folder.iterdir() if path.name != _VERIFIED)
+                freed += max((path.stat().st_size for path in files), default=0)
                 shutil.rmtree(folder, ignore_errors=True)
         for lock in sorted(self._parts.glob("*.lock")):
             part = self.part(lock.stem)
@@ -202,7 +203,10 @@ class Store:
         if digest.hexdigest() != sha256:
             path.unlink(missing_ok=True)
             return False
-        self._verified(path)
+        with contextlib.suppress(
+            OSError
+        ):  # a folder that cannot be written: hashed again next time
+            self._verified(path)
         return True
 
     def _verified(self, path: Path) -> None:

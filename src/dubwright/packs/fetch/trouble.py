@@ -71,6 +71,12 @@ MISSING = Kind(
     "check which index uv or pip is set to, then install again",
     passing=False,
 )
+NO_ADDRESS = Kind(
+    "pack-not-on-index",
+    "{name} could not be downloaded: its address is none that can be asked.",
+    "check which index uv or pip is set to, then install again",
+    passing=False,
+)
 REDIRECTS = Kind(
     "pack-redirects",
     "{name} could not be downloaded: {host} sends from one address to the next and never to the file.",

@@ -22,6 +22,7 @@ from dubwright.packs.fetch.sockets import Sockets
 from dubwright.packs.fetch.trouble import (
     BROKEN,
     DOWN,
+    NO_ADDRESS,
     NO_NETWORK,
     PROXY_REFUSED,
     STALLED,
@@ -183,6 +184,8 @@ def trouble_of(error: Exception, host: str, proxy_host: str) -> TroubleError:
     text = f"{host}: {type(error).__name__}: {error}"
     if isinstance(error, exceptions.ProxyError):
         return _proxy_trouble(error, proxy_host or host, text)
+    if isinstance(error, exceptions.LocationValueError | exceptions.LocationParseError):
+        return TroubleError(NO_ADDRESS, host, text)
     if isinstance(error, exceptions.SSLError):
         return TroubleError(_tls_kind(error), host, text)
     if isinstance(error, exceptions.NewConnectionError | exceptions.ConnectTimeoutError):
