@@ -1,4 +1,4 @@
-"""uv, Pythons and index settings are found where people have them; failures are explained."""
+"""uv, Pythons and index settings are found where people have them."""
 
 from __future__ import annotations
 
@@ -9,60 +9,10 @@ from pathlib import Path
 import pytest
 
 from dubwright.home import Home
-from dubwright.packs.diagnosis.rules import diagnose, install_problem
 from dubwright.packs.fetch.settings import pip_settings, uv_environment
 from dubwright.packs.toolchain.interpreter import Interpreters, ask, find_uv
 from dubwright_kit import Problem
 from tests.packs.loopback import RUNNING
-
-LOGS = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "install-logs"
-WHY = {
-    "uv-badindex-dns": "no-network",
-    "uv-badindex-refused": "no-network",
-    "uv-nonet-fast": "no-network",
-    "uv-nonet-install": "no-network",
-    "uv-diskfull-cache": "disk-full",
-    "uv-diskfull-tmp": "disk-full",
-    "uv-download-503": "index-down",
-    "uv-http-429": "index-down",
-    "uv-http-401": "credentials",
-    "uv-http-403": "credentials",
-    "uv-download-corrupt": "broken-download",
-    "uv-hash-mismatch": "hash",
-    "uv-nopackage": "not-found",
-    "uv-noversion": "not-found",
-    "uv-noplatform-win": "not-found",
-}
-
-
-@pytest.mark.parametrize("name", WHY)
-def test_real_logs_are_explained(name: str) -> None:
-    if not LOGS.is_dir():
-        pytest.skip("shared/fixtures not beside the checkout")
-    text = (LOGS / f"{name}.log").read_text("utf-8", errors="replace")
-    found = diagnose(text)
-    assert found is not None
-    assert found[0].id == WHY[name]
-    problem = install_problem("some-pack", text)
-    assert problem.next_action is not None
-    assert problem.next_action.args == {"_": ["some-pack"]}
-    assert "{" not in problem.message
-    assert problem.detail
-
-
-def test_logs_of_success_match_no_rule() -> None:
-    if not LOGS.is_dir():
-        pytest.skip("shared/fixtures not beside the checkout")
-    for path in (LOGS / "uv-install-3.11-cold.log", LOGS / "uv-killed.log"):
-        assert diagnose(path.read_text("utf-8", errors="replace")) is None
-
-
-def test_what_no_rule_knows_is_said_to_be_unknown_with_the_tail() -> None:
-    problem = install_problem("some-pack", "one\n" * 50 + "error: the moon is in the wrong house")
-    assert problem.code == "pack-install-failed"
-    assert "moon" in problem.detail
-    assert problem.next_action is not None
-    assert problem.next_action.verb == "packs log"
 
 
 def test_this_python_answers_and_is_tried_first() -> None:

@@ -12,6 +12,7 @@ from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.packcanary import canary
 from dubwright.cli.packcare import export_pack, licences, verify_pack
+from dubwright.cli.packdiagnose import diagnose
 from dubwright.cli.text import size, table
 from dubwright_kit import Cancelled
 
@@ -210,6 +211,7 @@ def register(app: typer.Typer) -> None:
         ("verify", verify_pack),
         ("export", export_pack),
         ("licences", licences),
+        ("diagnose", diagnose),
     ):
         verb(packs, name)(function)
     app.add_typer(packs, name="packs")

@@ -1,10 +1,11 @@
-"""The studio's verbs for packs that are installed: verify, export, licences."""
+"""The studio's verbs for packs beside their install: verify, export, licences, why one failed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from dubwright.packs.care.export import ExportResult
     from dubwright.packs.care.licences import LicenceReport
     from dubwright.packs.care.verify import VerifyResult
+    from dubwright.packs.diagnosis.diagnose import Diagnosis
 
 
 class _HasPacks(Protocol):
@@ -45,6 +47,20 @@ class PackCare:
                 NextAction(f"install {name}", "packs install", {"_": [name]}),
             )
         return verify(self.home, manifest, record, lambda: report(0.0, None, f"checking {name}"))
+
+    def diagnose_log(self: _HasPacks, log: Path | BinaryIO) -> Diagnosis:
+        """Explain the log of an install: a file, or a stream such as standard input.
+
+        A pack's own log is known by its file name, and the answer then names the pack. Raises
+        Problem ``pack-log-unreadable`` and ``pack-log-empty``.
+        """
+        from dubwright.packs.diagnosis.diagnose import diagnose_log
+        from dubwright.packs.diagnosis.logfile import read_log, read_stream
+
+        if not isinstance(log, Path):
+            return diagnose_log(read_stream(log))
+        name = re.sub(r"-\d{8}-\d{6}$", "", log.stem)
+        return diagnose_log(read_log(log), name if name in self.packs.manifests else "")
 
     def export_pack(
         self: _HasPacks, name: str, out: Path | str, report: Report = silent

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dubwright.packs.care.inventory import inventory
-from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.canary import run_canary
 from dubwright.packs.installing.environment import check_imports, make_environment, useless
 from dubwright.packs.installing.gather import Gatherer

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dubwright.packs.diagnosis.rules import again, install_problem
+from dubwright.packs.diagnosis.diagnose import again, install_problem
 from dubwright.packs.installing.resolution import Resolution, is_source, line
 from dubwright.packs.installing.site import Site
 from dubwright.packs.planning.plan import PlanFile

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.pace import Paced
+from dubwright.packs.installing.pins import pin, pinned
 from dubwright.packs.installing.site import Site
+from dubwright.packs.manifest import Weights
 from dubwright.packs.planning.plan import PlanFile
 from dubwright.packs.planning.rate import write_rate
 from dubwright.packs.record import ModelFile
@@ -71,17 +73,18 @@ class Gatherer:
 
     def _here(self, file: PlanFile) -> Path | None:
         """The file, when it is in the store or in the supply."""
-        if not file.sha256:
+        sha256 = self._known(file)
+        if not sha256:
             return None
         store = self._store()
-        path = store.find(file.sha256, file.name, self._tick)
+        path = store.find(sha256, file.name, self._tick)
         if path is None and self.supply is not None:
-            given = self.supply.find(file.sha256, file.name, file.size_bytes or None, self._tick)
+            given = self.supply.find(sha256, file.name, file.size_bytes or None, self._tick)
             if given is not None:
-                path, _ = store.add_file(given, file.sha256, file.name, self._tick)
+                path, _ = store.add_file(given, sha256, file.name, self._tick)
         if path is not None:
             self.site.say(f"{file.name}: here already, {path.stat().st_size:,} B")
-            self._note(file.name, file.sha256, path)
+            self._note(file.name, sha256, path)
         return path
 
     def _fetch(self, files: Sequence[PlanFile]) -> dict[str, Path]:
@@ -96,7 +99,7 @@ class Gatherer:
             Wanted(
                 one.name,
                 (one.url,) if one.url else urls[one.sha256],
-                one.sha256,
+                self._known(one),
                 one.size_bytes or None,
             )
             for one in files
@@ -106,8 +109,11 @@ class Gatherer:
         brought = fetcher.fetch(wanted, site.steps.follow_fetch)
         received = sum(one.received_bytes for one in brought)
         write_rate(site.home, received, time.monotonic() - begun)
-        for one in brought:
+        for file, one in zip(files, brought, strict=True):
             self._note(one.name, one.sha256, one.path)
+            if not file.sha256:
+                size_bytes = one.path.stat().st_size
+                pin(site.home, site.name, self._weights(file), one.sha256, size_bytes)
         return {
             file.sha256 or file.name: one.path for file, one in zip(files, brought, strict=True)
         }
@@ -131,6 +137,16 @@ class Gatherer:
             raise _not_on_index(site.name, [one.name for one in found.missing], origin)
         site.steps.enter("download")
         return found.urls
+
+    def _known(self, file: PlanFile) -> str:
+        """The hash of a file: the listed one, or what was written down the first time."""
+        if file.sha256:
+            return file.sha256
+        return pinned(self.site.home, self.site.name, self._weights(file)).sha256
+
+    def _weights(self, file: PlanFile) -> Weights:
+        """Only weights may be without a hash."""
+        return next(one for one in self.site.manifest.weights if one.name == file.name)
 
     def _again(self, label: str) -> NextAction:
         return again(self.site.name, label)

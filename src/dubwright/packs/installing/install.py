@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
-from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.fetch.settings import uv_environment
 from dubwright.packs.installing.gather import Gatherer
 from dubwright.packs.installing.options import InstallOptions
@@ -23,7 +23,7 @@ from dubwright.packs.manifest import Manifest
 from dubwright.packs.planning.order import in_order
 from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one, unpacked_here
 from dubwright.packs.planning.preflight import preflight, stop
-from dubwright.packs.record import LOG_TIME, aside, recover, swap, tree_bytes
+from dubwright.packs.record import LOG_TIME, aside, read_record, recover, swap
 from dubwright.packs.state import PackStatus, pack_status
 from dubwright.packs.toolchain.interpreter import Interpreters, find_uv
 from dubwright_kit import NextAction, Problem, Report, silent
@@ -98,7 +98,7 @@ def _install_one(
         recover(home, manifest.id)
         _sweep(home)
         status = pack_status(home, manifest)
-        if status.state != "installed" or status.outdated:
+        if status.state != "installed" or status.outdated or options.own_weights:
             with _log(home, manifest.id) as log, _os_errors(home, manifest.id):
                 _build_and_swap(home, manifest, manifests, steps, options, log)
     return steps.enter("done")
@@ -207,15 +207,22 @@ def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:
             f"{name} is part of the program or of this machine; there is nothing to remove.",
             NextAction("see every pack", "packs"),
         )
-    with locked(home, name, lambda: None), _os_errors(home, name):
+    with (
+        locked(home, name, lambda: None),
+        locked(home, _EVERY, lambda: None),
+        _os_errors(home, name),
+    ):
         recover(home, name)
         if not home.pack(name).exists():
             return 0
-        freed = tree_bytes(home.pack(name))
+        record = read_record(home.pack(name))
+        before = disk_bytes(*pack_places(home, name))
         gone = aside(home, "gone", name)
         home.pack(name).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
-    return freed
+        if record is not None:
+            prune(home, record)
+        return before - disk_bytes(*pack_places(home, name))
 
 
 def put_back(home: Home, name: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.archive import Tick, unpack
 from dubwright.packs.installing.pace import Paced
 from dubwright.packs.installing.supply import OwnWeights

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dubwright.home import Home
-from dubwright.packs.diagnosis.rules import again
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.manifest import Weights
 from dubwright.packs.settings import change_settings, read_settings
 from dubwright_kit import Problem

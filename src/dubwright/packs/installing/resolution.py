@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from dubwright.packs.diagnosis.rules import install_problem
+from dubwright.packs.diagnosis.diagnose import install_problem
 from dubwright.packs.installing.site import Site
 from dubwright.packs.planning.plan import PlanFile, project_of, version_of
 from dubwright.packs.wheels import Target
