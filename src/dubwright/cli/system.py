@@ -47,6 +47,11 @@ def diagnostics(face: Face, bundle: BundleOption = None) -> None:
             for one in found.packs
         ]
         console.print(table(("pack", "state", "disk", ""), packs))
+        notes = [(str(one["name"]), str(one["manual"])) for one in found.packs if one["manual"]]
+        if notes:
+            console.print("If an install does not work, by hand:")
+        for name, manual in notes:
+            console.print(f"{name}: {' '.join(manual.split())}", style="dim", markup=False)
         storage = [
             (key, size(value) if key.endswith("_bytes") else str(value))
             for key, value in found.storage.items()

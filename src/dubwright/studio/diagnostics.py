@@ -56,6 +56,7 @@ def diagnose(home: Home, packs: Packs, jobs: Jobs) -> Diagnostics:
                 "version": status.version,
                 "disk_bytes": status.disk_bytes,
                 "why": status.why,
+                "manual": status.manifest.manual,
                 **_installed(status.record),
             }
             for status in statuses
