@@ -36,7 +36,7 @@ def settings(served: Misbehaving, **env: str) -> IndexSettings:
 
 def patience(**changes: Any) -> dict[str, Any]:
     """Times that a test can wait for."""
-    return {"connect_s": 2.0, "read_s": 0.4, "backoff_s": 0.1, **changes}
+    return {"connect_s": 2.0, "read_s": 0.8, "backoff_s": 0.1, **changes}
 
 
 @dataclass

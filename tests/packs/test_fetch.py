@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +32,10 @@ def served() -> Iterator[Misbehaving]:
 @pytest.fixture
 def fetching(served: Misbehaving, tmp_path: Path) -> Fetching:
     return Fetching(tmp_path / "downloads", settings(served))
+
+
+def fetch_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("fetch ")]
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,7 @@ def test_a_stall_can_be_cancelled_and_what_arrived_stays(
         fetching.fetcher.fetch([wanted(served)], tick)
     assert time.monotonic() - ticks[-1] < 2
     assert max(later - one for one, later in itertools.pairwise(ticks)) < 1
+    assert not fetch_threads()
     served.heal()
     (file,) = fetching.fetch(wanted(served))
     assert file.received_bytes == (200_000 if kind == "stall" else SIZE)
@@ -288,3 +295,41 @@ def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
             trusting = Fetching(tmp_path / f"downloads {word}", settings(served, **env))
             (file,) = trusting.fetch(wanted(served))
             assert file.received_bytes == SIZE
+
+
+def test_a_stall_inside_tls_can_be_cancelled(tmp_path: Path) -> None:
+    made = certificate(tmp_path)
+    if made is None:
+        pytest.skip("no openssl program")
+    with Misbehaving(tls=made) as served:
+        served.add(NAME, noise(SIZE))
+        served.fail(NAME, "stall", 100_000)
+        said = settings(served, SSL_CERT_FILE=str(made[0]))
+        fetching = Fetching(tmp_path / "downloads", said, patience(read_s=60.0))
+
+        def tick(state: FetchState) -> None:
+            if state.done_bytes == 100_000:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            fetching.fetcher.fetch([wanted(served)], tick)
+        assert not fetch_threads()
+        served.heal()
+        (file,) = fetching.fetch(wanted(served))
+        assert file.received_bytes == SIZE - 100_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_mix_of_passing_faults_ends_with_the_right_file(
+    seed: int, served: Misbehaving, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    fetching = Fetching(tmp_path / "downloads", settings(served), patience(backoff_s=0.001))
+    for known in (True, False):
+        for kind in chance.choices(("cut", "status", "etag", "no-range"), k=4):
+            status = chance.choice((500, 502, 503, 429))
+            served.fail(NAME, kind, status if kind == "status" else None, times=1)
+        (file,) = fetching.fetch(wanted(served, known=known))
+        assert file.path.read_bytes() == served.files[NAME]
+        fetching.store.prune(set())
+        served.heal()
