@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import url2pathname
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
@@ -36,6 +35,8 @@ def as_path(address: str) -> Path | None:
     parts = split(address)
     if parts.scheme.lower() != "file":
         return None
+    from urllib.request import url2pathname  # here: it loads the whole HTTP client
+
     prefix = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
     return Path(url2pathname(prefix + parts.path))
 
@@ -62,8 +63,6 @@ def login_of(url: str) -> tuple[str, str] | None:
 
 def with_login(url: str, user: str, password: str) -> str:
     """Return ``url`` with a login in it."""
-    from urllib.parse import quote
-
     parts = split(url)
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@"
     return urlunsplit(parts._replace(netloc=login + _place(parts)))

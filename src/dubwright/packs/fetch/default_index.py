@@ -7,7 +7,6 @@ import importlib.util
 import os
 import subprocess
 import sysconfig
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,6 +42,8 @@ def _sources() -> Iterator[str]:
             yield (folder / _MODULE).read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
+    import zipfile
+
     for wheel in _wheels():
         try:
             with zipfile.ZipFile(wheel) as archive:
