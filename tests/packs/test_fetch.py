@@ -140,6 +140,15 @@ def test_the_server_may_ask_to_wait(served: Misbehaving, fetching: Fetching) -> 
     assert fetching.states[-1].note == ""
 
 
+def test_the_time_to_wait_may_be_a_date(served: Misbehaving, fetching: Fetching) -> None:
+    served.fail(NAME, "status", 503, times=1, Retry_After="Thu, 01 Jan 2015 00:00:00 GMT")
+    served.fail(NAME, "status", 503, Retry_After="Fri, 01 Jan 2100 00:00:00 GMT")
+    with pytest.raises(Problem) as caught:
+        fetching.fetch(wanted(served))
+    assert "to be asked again in" in caught.value.detail
+    assert len(served.asked) == 2, "the past is now; the far future is not waited for"
+
+
 def test_waiting_that_a_server_asked_for_can_be_cancelled(
     served: Misbehaving, fetching: Fetching
 ) -> None:
