@@ -59,6 +59,7 @@ INGEST = Step("ingest_v1", ("ingest",), (), 1)
 DUB_JOB = "dub"
 INSTALL_JOB = "install_packs"
 INSTALL_ONE_JOB = "install_pack"
+MEASURE_JOB = "measure_packs"
 
 
 @dataclass(frozen=True)
@@ -197,16 +198,19 @@ def _runner(shop: Workshop, step: Step, name: str) -> Callable[[JobContext], Map
 
 def _install_types(shop: Workshop) -> dict[str, JobType]:
     """An installation: one job a pack, on queues of their own, so that no dub waits for one."""
-    from dubwright.stages.install import install_children, install_pack, packs_failed
+    from dubwright.stages.install import install_children, install_pack, measure, packs_failed
 
     return {
         INSTALL_JOB: JobType(
             INSTALL_JOB,
             "packs",
-            children=lambda job: install_children(shop.packs, job, INSTALL_ONE_JOB),
+            children=lambda job: install_children(shop.packs, job, INSTALL_ONE_JOB, MEASURE_JOB),
             sum_up=packs_failed,
         ),
         INSTALL_ONE_JOB: JobType(
             INSTALL_ONE_JOB, "net", run=lambda job: install_pack(shop.packs, job)
+        ),
+        MEASURE_JOB: JobType(
+            MEASURE_JOB, "net", run=lambda job: measure(shop.home, shop.packs, job)
         ),
     }

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from dubwright.cli.installing import words
+from dubwright.home import Home
 from dubwright.studio.installs import PackProgress
 from dubwright_kit import Problem
 from tests.cli.program import Program
 from tests.packs.conftest import home, index, uv, version_1
 from tests.packs.loopback import Index, fit_wheel, own_pack
+from tests.packs.tiny import measured
 
 __all__ = ["home", "index", "uv", "version_1"]  # fixtures
 
@@ -21,6 +23,7 @@ __all__ = ["home", "index", "uv", "version_1"]  # fixtures
 @pytest.fixture
 def names(tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Two packs that the index has; the second is not ticked."""
+    measured(Home.find(tmp_path / "home"))
     folders = []
     for number, name in enumerate(("one_pack", "two_pack")):
         wheel = fit_wheel(f"{number}.0", number, 100_000)

@@ -13,6 +13,7 @@ from dubwright.packs.catalog import Packs
 from dubwright.packs.toolchain.interpreter import find_uv
 from dubwright_kit import Problem
 from tests.packs.loopback import Index, fit_wheel, own_pack
+from tests.packs.tiny import measured
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +57,7 @@ def index(
 
 @pytest.fixture
 def home(tmp_path: Path, index: Index) -> Home:
-    return Home.find(tmp_path / "the home")
+    return measured(Home.find(tmp_path / "the home"))
 
 
 @pytest.fixture

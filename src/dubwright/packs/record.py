@@ -79,8 +79,8 @@ class Record:
     """What was given to uv, "project==version", where it was not the shipped lock."""
     attempts: tuple[Attempt, ...] = ()
     inventory: Mapping[str, str] = field(default_factory=dict)
-    """sha256 of each distribution's RECORD, by path under ``env``: with RECORD's own hashes every
-    file of the environment can be checked."""
+    """sha256 of each distribution's RECORD and of each file that no RECORD lists, by path under
+    ``env``: with RECORD's own hashes every file of the environment can be checked."""
     unlisted: tuple[str, ...] = ()
     """Weights that came with --own-weights: in no list, hashes in ``models``."""
     canary: CanaryRun | None = None

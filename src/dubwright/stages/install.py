@@ -14,6 +14,7 @@ from dubwright_kit import NextAction, Problem
 from dubwright_kit.codec import to_json
 
 if TYPE_CHECKING:
+    from dubwright.home import Home
     from dubwright.jobs.model import JobContext
     from dubwright.packs.catalog import Packs
     from dubwright.packs.installing.options import InstallOptions
@@ -26,8 +27,11 @@ _LEAST_BYTES = 5e6
 """The weight of a pack without a download: environment and check take time too."""
 
 
-def install_children(packs: Packs, job: Job, child_type: str) -> Sequence[tuple[JobRequest, float]]:
-    """One job a pack, those that are required first, weighted by what they download."""
+def install_children(
+    packs: Packs, job: Job, child_type: str, measure_type: str
+) -> Sequence[tuple[JobRequest, float]]:
+    """One job a pack, those that are required first, weighted by what they download; then one that
+    measures what is not measured yet."""
     from dubwright.packs.planning.order import in_order
     from dubwright.packs.state import estimate
 
@@ -38,7 +42,22 @@ def install_children(packs: Packs, job: Job, child_type: str) -> Sequence[tuple[
         download_bytes, _ = estimate(packs.manifest(name)) or (0, 0)
         request = JobRequest(child_type, None, {"name": name, **shared}, job.id)
         children.append((request, download_bytes + _LEAST_BYTES))
-    return children
+    return [*children, (JobRequest(measure_type, None, {}, job.id), _LEAST_BYTES)]
+
+
+def measure(home: Home, packs: Packs, job: JobContext) -> Mapping[str, Any]:
+    """Run the canary of every pack that never ran one, so that the first dub has a forecast.
+
+    A pack that fails its canary here fails no installation: it is told when it is used.
+    """
+    from dubwright.packs.care.canary import measure_unmeasured
+
+    job.stage("measure")
+    try:
+        measure_unmeasured(home, packs, job.report, job.cancelled)
+    except Problem as problem:
+        job.log.warning("%s: %s", problem.code, problem.message)
+    return {"artifacts": []}
 
 
 def install_pack(packs: Packs, job: JobContext) -> Mapping[str, Any]:

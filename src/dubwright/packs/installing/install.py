@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
+from dubwright.packs.care.prune import disk_bytes, pack_places, prune
 from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.fetch.settings import uv_environment
 from dubwright.packs.installing.gather import Gatherer

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from dubwright.home import Home
 from dubwright.packs.fetch.connection import Answer, Connections, Patience
-from dubwright.packs.fetch.crew import Halt
+from dubwright.packs.fetch.crew import Crew, Halt
 from dubwright.packs.fetch.index import Index, Sought
 from dubwright.packs.fetch.opening import connections_of
-from dubwright.packs.fetch.remote_zip import Unmeasured, ZipSizes, measure_all
+from dubwright.packs.fetch.remote_zip import Unmeasured, ZipSizes, measure
 from dubwright.packs.fetch.trouble import TroubleError
 from dubwright.packs.planning.plan import PackPlan, PlanFile, find_uv_or_none
 from dubwright_kit import NextAction
 
+_PARALLEL = 8
 _PROBE_BYTES = 4_000_000
 _WORTH_BYTES = 500_000
 """Less than this measures the greeting, not the line."""
@@ -34,7 +36,7 @@ def refreshed(home: Home, plans: Sequence[PackPlan]) -> tuple[tuple[PackPlan, ..
     }
     urls = _addresses(connections, list(wanted.values()))
     asked = [key for key in wanted if key in urls]
-    answers = measure_all(connections, [urls[key] for key in asked], _again)
+    answers = _measured(connections, [urls[key] for key in asked])
     said = dict(zip(asked, answers, strict=True))
     new = {key: _compared(one, said.get(key), key in urls) for key, one in wanted.items()}
     renewed = tuple(
@@ -66,6 +68,28 @@ def _addresses(connections: Connections, files: Sequence[PlanFile]) -> dict[str,
     found = index.locate(sought).urls if sought else {}
     urls = {sha256: places[0] for sha256, places in found.items() if places}
     return {**urls, **{one.sha256 or one.url: one.url for one in files if one.url}}
+
+
+def _measured(connections: Connections, urls: Sequence[str]) -> list[ZipSizes | Unmeasured]:
+    """Ask for every file; a server that cannot be asked costs the size of its files only.
+
+    Raises its Problem when none of them could be asked.
+    """
+    halt = Halt()
+    troubles: list[TroubleError] = []
+
+    def ask(url: str) -> ZipSizes | Unmeasured:
+        try:
+            return measure(connections, url, halt)
+        except TroubleError as trouble:
+            troubles.append(trouble)
+            return Unmeasured(trouble.short)
+
+    crew: Crew[ZipSizes | Unmeasured] = Crew(_PARALLEL, halt, connections.shut)
+    answers = crew.run([partial(ask, url) for url in urls], lambda: None)
+    if troubles and len(troubles) == len(urls):
+        raise troubles[0].problem("the sizes of the files", _again)
+    return answers
 
 
 def _compared(shipped: PlanFile, said: ZipSizes | Unmeasured | None, known: bool) -> PlanFile:
