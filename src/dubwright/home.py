@@ -120,6 +120,11 @@ class Home:
         """What a person has chosen for packs (the Python of one, hashes pinned on first use)."""
         return self.packs / "settings.json"
 
+    @property
+    def pythons(self) -> Path:
+        """Pythons that were installed for packs; environments refer to them by full path."""
+        return self.packs / "python-toolchain" / "pythons"
+
     def pack(self, name: str) -> Path:
         return self.packs / name
 

@@ -13,6 +13,7 @@ from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.packcanary import canary
 from dubwright.cli.packcare import export_pack, licences, verify_pack
 from dubwright.cli.packdiagnose import diagnose
+from dubwright.cli.packpython import python
 from dubwright.cli.text import size, table
 from dubwright_kit import Cancelled
 
@@ -207,6 +208,7 @@ def register(app: typer.Typer) -> None:
         ("install", install),
         ("log", log),
         ("remove", remove),
+        ("python", python),
         ("canary", canary),
         ("verify", verify_pack),
         ("export", export_pack),

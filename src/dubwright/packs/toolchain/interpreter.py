@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from pathlib import Path
 import dubwright
 from dubwright.home import UV_VARIABLE, Home
 from dubwright.packs.toolchain import describe
+from dubwright.packs.toolchain.output import output_of
+from dubwright.packs.toolchain.places import Places
 from dubwright.packs.wheels import Target
 from dubwright_kit import NextAction, Problem
 
 _EXE = ".exe" if sys.platform == "win32" else ""
 _SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
-_ANSWER_S = 20.0
+_FACTS = frozenset(describe.describe())
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Interpreter:
     path: Path
     version: str
     target: Target
+
+    @property
+    def minor(self) -> str:
+        """Such as "3.11"."""
+        return f"{self.target.python[0]}.{self.target.python[1]}"
 
 
 def find_uv(home: Home) -> Path:
@@ -80,100 +86,109 @@ def _uv_of_wheel() -> Path | None:
 
 
 class Interpreters:
-    """The Pythons of this machine, looked for only as far as somebody asks. Not thread safe."""
+    """The Pythons of this machine, looked for only as far as somebody asks. Not thread safe.
 
-    def __init__(self, uv: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        self._uv = uv
-        self._env = os.environ if env is None else env
+    ``managed`` is the folder with Pythons that were installed for packs.
+    """
+
+    def __init__(
+        self,
+        uv: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        managed: Path | None = None,
+    ) -> None:
+        self._places = Places(os.environ if env is None else env, output_of, uv, managed)
         self._asked: dict[Path, Interpreter | None] = {}
+        self._host: tuple[Interpreter | None] | None = None
+
+    @classmethod
+    def of(cls, home: Home) -> Interpreters:
+        """Those that packs of ``home`` can use; a missing uv only means one source fewer."""
+        try:
+            uv: Path | None = find_uv(home)
+        except Problem:
+            uv = None
+        return cls(uv, managed=home.pythons)
 
     def host(self) -> Interpreter | None:
-        """The running interpreter's base, None when it is no CPython that packs can use."""
-        return self._ask(Path(describe.describe()["base"]))
+        """The running interpreter's base, None when it is no CPython that packs can use.
+
+        It is known without starting it.
+        """
+        if self._host is None:
+            facts = describe.describe()
+            self._host = (_believed(facts) if Path(facts["base"]).is_file() else None,)
+        return self._host[0]
 
     def find(self, versions: Sequence[str]) -> Iterator[Interpreter]:
-        """Yield Pythons of ``versions`` ("3.11"): this one first, then in the order of ``versions``."""
-        host = self.host()
-        if host is not None and _minor(host) in versions:
-            yield host
-        seen = {host.path} if host else set()
+        """Yield the Pythons of ``versions`` ("3.11"), all of the first before those of the second.
+
+        Of one version the running one comes first: it costs nothing to look at.
+        """
+        seen: set[Path] = set()
         for version in versions:
-            for candidate in self._candidates(version):
-                found = self._ask(candidate)
-                if found is not None and _minor(found) == version and found.path not in seen:
-                    seen.add(found.path)
+            for found in self._of_version(version):
+                place = found.path.resolve()  # one Python has many names
+                if found.minor == version and place not in seen:
+                    seen.add(place)
                     yield found
+
+    def at(self, path: Path) -> Interpreter | None:
+        """What stands at ``path`` (a program, or the folder of an environment or installation)."""
+        if path.is_dir():
+            inside = ("python.exe", "Scripts/python.exe") if _EXE else ("bin/python3", "bin/python")
+            answers = (self._ask(path / name) for name in inside)
+            return next((one for one in answers if one is not None), None)
+        return self._ask(path)
+
+    def _of_version(self, version: str) -> Iterator[Interpreter]:
+        host = self.host()
+        if host is not None:
+            yield host
+        for candidate in self._places.candidates(version):
+            found = self._ask(candidate)
+            if found is not None:
+                yield found
 
     def _ask(self, program: Path) -> Interpreter | None:
         if program not in self._asked:
             self._asked[program] = ask(program)
         return self._asked[program]
 
-    def _candidates(self, version: str) -> Iterator[Path]:
-        on_path = shutil.which(f"python{version}", path=self._env.get("PATH"))
-        if on_path:
-            yield Path(on_path)
-        pyenv = Path(self._env.get("PYENV_ROOT") or Path.home() / ".pyenv")
-        inside = "python.exe" if sys.platform == "win32" else f"bin/python{version}"
-        for root in (pyenv, pyenv / "pyenv-win"):
-            for folder in sorted((root / "versions").glob(f"{version}.*"), reverse=True):
-                yield folder / inside
-        if sys.platform == "win32":
-            yield from self._listed(
-                [
-                    shutil.which("py") or "py",
-                    f"-{version}",
-                    "-c",
-                    "import sys; print(sys.executable)",
-                ]
-            )
-        if sys.platform == "darwin":
-            for prefix in ("/opt/homebrew/opt", "/usr/local/opt"):
-                yield Path(prefix) / f"python@{version}" / "bin" / f"python{version}"
-            yield Path(
-                f"/Library/Frameworks/Python.framework/Versions/{version}/bin/python{version}"
-            )
-        if self._uv is not None:
-            yield from self._listed(
-                [str(self._uv), "python", "find", "--no-project", "--no-python-downloads", version]
-            )
-
-    def _listed(self, command: Sequence[str]) -> Iterator[Path]:
-        for line in _output(command).splitlines():
-            if line.strip():
-                yield Path(line.strip())
-
 
 def ask(program: Path) -> Interpreter | None:
-    """Run ``program`` and return what it says it is; None unless a 64-bit CPython with a GIL answers."""
+    """Run ``program`` and return what it says it is; None unless a 64-bit CPython with a GIL answers.
+
+    A Python of an environment stands for its base, which has to answer for itself.
+    """
+    facts = _answer(program)
+    if facts is None:
+        return None
+    if not _same(Path(facts["base"]), Path(facts["executable"] or program)):
+        facts = _answer(Path(facts["base"]))
+    return None if facts is None else _believed(facts)
+
+
+def _answer(program: Path) -> dict[str, str] | None:
+    """What ``describe`` prints there; None for a shim without a version behind it, a store's stub."""
     if not program.is_file():
         return None
-    text = _output([str(program), "-I", "-S", str(Path(describe.__file__))])
+    text = output_of([str(program), "-I", "-S", str(Path(describe.__file__))])
     try:
         facts = json.loads(text)
     except ValueError:
-        return None  # a shim without a version behind it, a stub of an app store
+        return None
+    return facts if isinstance(facts, dict) and facts.keys() >= _FACTS else None
+
+
+def _believed(facts: Mapping[str, str]) -> Interpreter | None:
     if facts["implementation"] != "cpython" or facts["bits"] != "64" or facts["free_threaded"]:
         return None
     return Interpreter(Path(facts["base"]), facts["python"], Target.of(facts))
 
 
-def _output(command: Sequence[str]) -> str:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+def _same(one: Path, other: Path) -> bool:
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            timeout=_ANSWER_S,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
-
-
-def _minor(interpreter: Interpreter) -> str:
-    major, minor = interpreter.target.python
-    return f"{major}.{minor}"
+        return one == other or one.samefile(other)
+    except OSError:
+        return False
