@@ -1,6 +1,7 @@
-"""Write ``docs/commands.md`` from the command line itself; ``--check`` only compares.
+"""Write ``docs/commands.md`` from the command line and the table of rules in ``docs/packs.md`` from
+``rules.toml``; ``--check`` only compares.
 
-A test runs the check, so that the page is never behind the code.
+A test runs the check, so that the pages are never behind the code.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from typing import Any
 
 import typer
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "commands.md"
+PACKS = DOCS / "packs.md"
+BEGIN = "<!-- rules: written by tools/docs.py from src/dubwright/packs/diagnosis/rules.toml -->"
+END = "<!-- rules end -->"
 COMMON = {"--home", "--json", "--progress", "--help"}
 HEAD = """# Commands
 
@@ -73,12 +78,29 @@ def name_of(argument: Any) -> str:
     return name + ("..." if argument.nargs == -1 else "")
 
 
+def with_rules(page: str) -> str:
+    """``page`` with the table of the diagnosis rules between its two marks."""
+    from dubwright.packs.diagnosis.rulebook import filled, rulebook
+
+    words = {"tool": "it", "header": "it", "wanted": "as it asks for"}
+    rows = ["| rule | code | what to do |", "|---|---|---|"]
+    for rule in rulebook().rules:
+        code = "" if rule.code.startswith("{") else f"[`{rule.code}`](problems.md#{rule.code})"
+        label = filled(rule.label, {**words, **rulebook().defaults})
+        rows.append(f"| `{rule.id}` | {code} | {label} |")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([f"{before}{BEGIN}", "", *rows, "", f"{END}{after}"])
+
+
 if __name__ == "__main__":
-    text = render()
+    pages = {PAGE: render(), PACKS: with_rules(PACKS.read_text("utf-8"))}
     if "--check" in sys.argv:
-        sys.exit(
-            0
-            if PAGE.exists() and PAGE.read_text("utf-8") == text
-            else "docs/commands.md is behind: run tools/docs.py"
-        )
-    PAGE.write_text(text, "utf-8")
+        behind = [
+            path.name
+            for path, text in pages.items()
+            if not path.exists() or path.read_text("utf-8") != text
+        ]
+        sys.exit(f"docs/{', '.join(behind)} is behind: run tools/docs.py" if behind else 0)
+    for path, text in pages.items():
+        path.write_text(text, "utf-8")
