@@ -130,17 +130,19 @@ def install(
     ``pack-no-interpreter`` when it does not end with a Python that answers.
     """
     home.pythons.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".mirror-", dir=home.pythons) as mirror:
-        _link(archive, Path(mirror) / build.release / build.name)
-        runner = Uv(uv, _environment(env, Path(mirror), home.pythons), log)
-        code, output = runner.run(
-            ["python", "install", "--no-bin", "--offline", "--no-config", build.key],
-            Path(mirror),
-            tick,
-        )
-    answers = (ask(path) for path in managed_pythons(home.pythons, build.minor))
-    found = next((one for one in answers if one is not None), None)
-    if code != 0 or found is None:
+    output, found = "", None
+    try:
+        with tempfile.TemporaryDirectory(prefix=".mirror-", dir=home.pythons) as mirror:
+            _link(archive, Path(mirror) / build.release / build.name)
+            runner = Uv(uv, _environment(env, Path(mirror), home.pythons), log)
+            arguments = ["python", "install", "--no-bin", "--offline", "--no-config", build.key]
+            code, output = runner.run(arguments, Path(mirror), tick)
+        answers = (ask(path) for path in managed_pythons(home.pythons, build.minor))
+        found = next((one for one in answers if one is not None), None) if code == 0 else None
+    finally:
+        if found is None:  # unpacked, but not finished: it must not be believed the next time
+            shutil.rmtree(home.pythons / build.key, ignore_errors=True)
+    if found is None:
         raise Problem(
             "pack-no-interpreter",
             f"Python {build.version} was fetched, but it could not be installed to {home.pythons}.",
