@@ -16,12 +16,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import urllib.request
-import zipfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from io import RawIOBase
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -29,8 +25,11 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from dubwright.packs.fetch.opening import connections_of  # noqa: E402
+from dubwright.packs.fetch.remote_zip import Unmeasured, measure_all  # noqa: E402
 from dubwright.packs.manifest import Download, LockFile, Manifest, load_manifests  # noqa: E402
 from dubwright.packs.wheels import SIZES_NAME, Target, read_lock  # noqa: E402
+from dubwright_kit import NextAction  # noqa: E402
 
 PLATFORMS = (
     Target((3, 11), "linux", "x86_64", "glibc", (2, 28)),
@@ -59,7 +58,6 @@ FULL = (
     ("win32", "x86_64", ""),
 )
 """Every lock with dependencies must have files for these."""
-TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -70,47 +68,6 @@ class RemoteWheel:
     @property
     def name(self) -> str:
         return unquote(urlsplit(self.url).path).rsplit("/", 1)[-1]
-
-
-class RangeFile(RawIOBase):
-    """A remote file that zipfile can seek in; reads at least ``TAIL_BYTES`` at once."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._at = 0
-        self._start, self._held = 0, b""
-        with self._open("bytes=0-0") as answer:
-            total = answer.headers.get("Content-Range", "").rpartition("/")[2]
-        if not total.isdigit():
-            raise SystemExit(f"{url} does not answer ranges; its size is unknown")
-        self.size = int(total)
-
-    def _open(self, span: str) -> Any:
-        return urllib.request.urlopen(urllib.request.Request(self._url, headers={"Range": span}))
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self.size)[whence]
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        end = self.size if size < 0 else min(self.size, self._at + size)
-        if not self._start <= self._at <= end <= self._start + len(self._held):
-            self._start = min(self._at, max(0, self.size - TAIL_BYTES))
-            last = max(end, min(self.size, self._start + TAIL_BYTES)) - 1
-            with self._open(f"bytes={self._start}-{last}") as answer:
-                self._held = answer.read()
-        data = self._held[self._at - self._start : end - self._start]
-        self._at = end
-        return data
 
 
 @dataclass(frozen=True)
@@ -202,18 +159,20 @@ def lock_text(entry: LockFile | Download, pins: Iterable[RemotePin]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def measure(wheel: RemoteWheel) -> tuple[str, dict[str, int | str]]:
-    """Return the wheel's name and its sizes.json entry."""
-    remote = RangeFile(wheel.url)
-    with zipfile.ZipFile(remote) as archive:
-        members = archive.infolist()
-    entry: dict[str, int | str] = {
-        "size_bytes": remote.size,
-        "unpacked_bytes": sum(one.file_size for one in members),
-        "python_bytes": sum(one.file_size for one in members if one.filename.endswith(".py")),
-        "sha256": wheel.sha256,
-    }
-    return wheel.name, entry
+def again(label: str) -> NextAction:
+    return NextAction(label, "packs", {})
+
+
+def measured(uv: str, wheels: Sequence[RemoteWheel]) -> dict[str, dict[str, int | str]]:
+    """Return each wheel's name and its sizes.json entry, sorted."""
+    connections = connections_of(Path(uv), again)
+    answers = measure_all(connections, [wheel.url for wheel in wheels], again)
+    entries: dict[str, dict[str, int | str]] = {}
+    for wheel, sizes in zip(wheels, answers, strict=True):
+        if isinstance(sizes, Unmeasured):
+            raise SystemExit(f"the size of {wheel.name} is unknown: {sizes.reason}")
+        entries[wheel.name] = {**asdict(sizes), "sha256": wheel.sha256}
+    return dict(sorted(entries.items()))
 
 
 def entries(manifest: Manifest) -> tuple[LockFile | Download, ...]:
@@ -228,8 +187,7 @@ def texts(uv: str, manifest: Manifest) -> dict[str, str]:
         pins = resolve(uv, entry)
         files[entry.file] = lock_text(entry, pins)
         wheels.update({wheel.sha256: wheel for pin in pins for wheel in pin.wheels})
-    with ThreadPoolExecutor(8) as pool:
-        sizes = dict(sorted(pool.map(measure, wheels.values())))
+    sizes = measured(uv, list(wheels.values()))
     files[SIZES_NAME] = json.dumps({"sizes": 1, "files": sizes}, indent=1) + "\n"
     return files
 
