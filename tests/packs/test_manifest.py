@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,8 +55,21 @@ def test_the_packs_of_this_issue_are_there() -> None:
 def test_folders_of_other_packs_are_added() -> None:
     assert "echo" not in SHIPPED
     assert load_manifests([ECHO])["echo"].folder == ECHO
-    with pytest.raises(ValueError, match="two packs"):
+    with pytest.raises(ValueError, match="the same id echo"):
         load_manifests([ECHO, ECHO])
+
+
+def test_a_pack_of_ones_own_takes_the_place_of_a_shipped_one(tmp_path: Path) -> None:
+    shipped = SHIPPED["spleeter"]
+    own = tmp_path / "spleeter"
+    shutil.copytree(shipped.folder, own)
+    found = load_manifests([own])
+    assert list(found) == list(SHIPPED)
+    assert found["spleeter"] == replace(shipped, folder=own)
+    elsewhere = tmp_path / "elsewhere" / "spleeter"
+    shutil.copytree(own, elsewhere)
+    with pytest.raises(ValueError, match="the same id spleeter"):
+        load_manifests([own, elsewhere])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +112,9 @@ def test_locks_name_no_host_and_know_the_size_of_every_file(manifest: Manifest) 
 
 
 @pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS.keys())
-@pytest.mark.parametrize("name", ["asr-pocketsphinx", "tts-preview", "diarization", "spleeter-tensorflow"])
+@pytest.mark.parametrize(
+    "name", ["asr-pocketsphinx", "tts-preview", "diarization", "spleeter-tensorflow"]
+)
 def test_every_platform_gets_each_pack(name: str, platform: Target) -> None:
     manifest = SHIPPED[name]
     for entry in manifest.downloads:

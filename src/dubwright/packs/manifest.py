@@ -154,15 +154,18 @@ class Manifest:
 def load_manifests(extra: Iterable[Path] = ()) -> dict[str, Manifest]:
     """Return the manifest of every shipped pack and of the pack folders ``extra``, by id, sorted.
 
-    Raises ValueError for a pack.toml that breaks the schema (a bug of the pack's author).
+    A pack of ``extra`` takes the place of a shipped one with its id: who writes a pack tries it so.
+    Raises ValueError for a pack.toml that breaks the schema (a bug of the pack's author), and for
+    two packs of ``extra`` with one id.
     """
-    found: dict[str, Manifest] = {}
-    for folder in (*_shipped_folders(), *extra):
-        manifest = read_manifest(folder)
-        if manifest.id in found:
-            raise ValueError(f"two packs have the id {manifest.id}")
-        found[manifest.id] = manifest
-    return dict(sorted(found.items()))
+    found = {one.id: one for one in map(read_manifest, _shipped_folders())}
+    own: dict[str, Manifest] = {}
+    for manifest in map(read_manifest, extra):
+        if manifest.id in own:
+            first = own[manifest.id].folder
+            raise ValueError(f"{first} and {manifest.folder} have the same id {manifest.id}")
+        own[manifest.id] = manifest
+    return dict(sorted({**found, **own}.items()))
 
 
 def _shipped_folders() -> list[Path]:
