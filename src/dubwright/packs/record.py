@@ -70,6 +70,8 @@ class Record:
     python_version: str = ""
     distributions: Mapping[str, str] = field(default_factory=dict)
     """Project to version, read from the environment."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Programs by what they are for, with full paths (the toolchain only)."""
     models: Mapping[str, ModelFile] = field(default_factory=dict)
     """Path under ``models``, with slashes, to what it must be."""
     files: Mapping[str, ModelFile] = field(default_factory=dict)

@@ -31,7 +31,7 @@ from dubwright.packs.record import (
     write_record,
 )
 from dubwright.packs.state import lock_hash
-from dubwright.packs.toolchain.interpreter import Interpreter, ask
+from dubwright.packs.toolchain.interpreter import Interpreter
 from dubwright.packs.wall.call import GuestBug, Wall
 from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import Problem
@@ -77,9 +77,15 @@ class Build:
         python = self._interpreter()
         site.steps.enter("resolve")
         resolution = of_lock(site) if rung.lock else resolve(site, rung, python.path, python.target)
-        paths = self._files.get((*resolution.files, *resolution.tools))
-        shutil.rmtree(site.folder / "env", ignore_errors=True)
-        make_environment(site, python.path, resolution, paths)
+        files = (*resolution.files, *resolution.tools)
+        try:
+            make_environment(site, python.path, resolution, self._files.get(files))
+        except Problem as problem:
+            if problem.code != "pack-hash-mismatch":
+                raise
+            # Damaged on the disk since it was verified: found out by uv, fetched again, once.
+            self._files.distrust(files)
+            make_environment(site, python.path, resolution, self._files.get(files))
         if site.manifest.kind == "backend":
             check_imports(site, self._spec())
         return resolution
@@ -91,30 +97,35 @@ class Build:
         return self._python
 
     def _managed(self) -> Interpreter:
+        """One of uv's own Pythons: fetched like every other file."""
+        from dubwright.packs.toolchain.toolchain import ensure_toolchain
+
         site = self._site
-        version = site.plan.managed_python
         site.steps.enter("python")
-        site.say(f"no Python here fits; uv fetches {version}")
-        code, output = site.uv.run(
-            ["python", "install", "--no-bin", version], site.folder, lambda state: site.beat()
+        if site.options.supply is not None:
+            raise self._no_python()
+        site.say(f"no Python here fits; {site.plan.managed_python} is fetched")
+        state = ensure_toolchain(
+            site.home,
+            {site.name: site.manifest},
+            [site.name],
+            self._files.fetcher(self._files.connections()),
+            site.log,
+            site.steps.follow_fetch,
+            site.steps.follow_uv,
         )
-        found = None
-        if code == 0:
-            code, output = site.uv.run(
-                ["python", "find", "--no-project", "--no-python-downloads", version],
-                site.folder,
-                lambda state: site.beat(),
-            )
-            found = ask(Path(output.strip().splitlines()[-1])) if code == 0 else None
+        found = next((one.interpreter for one in state.pythons), None)
         if found is None:
-            raise Problem(
-                "pack-no-interpreter",
-                f"{site.name} needs Python {version}; none was found on this machine, "
-                f"and uv could not fetch its own.",
-                again(site.name, f"install Python {version}, then install the pack again"),
-                output.strip()[-2000:],
-            )
+            raise self._no_python()
         return found
+
+    def _no_python(self) -> Problem:
+        version = self._site.plan.managed_python
+        return Problem(
+            "pack-no-interpreter",
+            f"{self._site.name} needs Python {version}; none was found on this machine.",
+            again(self._site.name, f"install Python {version}, then install the pack again"),
+        )
 
     # --- weights ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from dubwright_kit import NextAction, Problem
 
 if TYPE_CHECKING:
     from dubwright.packs.fetch.connection import Connections
+    from dubwright.packs.fetch.fetcher import Fetcher
     from dubwright.packs.fetch.store import Store
     from dubwright.packs.installing.supply import OwnWeights, Supply
 
@@ -87,13 +88,29 @@ class Gatherer:
             self._note(file.name, sha256, path)
         return path
 
-    def _fetch(self, files: Sequence[PlanFile]) -> dict[str, Path]:
-        from dubwright.packs.fetch.download import Wanted
+    def fetcher(self, connections: Connections) -> Fetcher:
+        """Fetches to the store of this home, and tells the install log."""
         from dubwright.packs.fetch.fetcher import Fetcher
+
+        return Fetcher(self._store(), connections, self._again, log=self.site.say)
+
+    def connections(self) -> Connections:
+        """As this machine's settings want them."""
         from dubwright.packs.fetch.opening import connections_of
 
+        return connections_of(self.site.uv.program, self._again)
+
+    def distrust(self, files: Sequence[PlanFile]) -> None:
+        """uv says that some of these are not what they were: hash them again before they are used."""
+        store = self._store()
+        for one in files:
+            store.distrust(one.sha256)
+
+    def _fetch(self, files: Sequence[PlanFile]) -> dict[str, Path]:
+        from dubwright.packs.fetch.download import Wanted
+
         site = self.site
-        connections = connections_of(site.uv.program, self._again)
+        connections = self.connections()
         urls = self._locate(connections, [one for one in files if not one.url])
         wanted = [
             Wanted(
@@ -104,7 +121,7 @@ class Gatherer:
             )
             for one in files
         ]
-        fetcher = Fetcher(self._store(), connections, self._again, log=site.say)
+        fetcher = self.fetcher(connections)
         begun = time.monotonic()
         brought = fetcher.fetch(wanted, site.steps.follow_fetch)
         received = sum(one.received_bytes for one in brought)

@@ -24,13 +24,24 @@ from dubwright.packs.manifest import Manifest
 from dubwright.packs.planning.order import in_order
 from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one, unpacked_here
 from dubwright.packs.planning.preflight import preflight, stop
-from dubwright.packs.record import LOG_TIME, aside, read_record, recover, swap
-from dubwright.packs.state import PackStatus, pack_status
+from dubwright.packs.record import (
+    LOG_TIME,
+    Record,
+    aside,
+    identity,
+    read_record,
+    recover,
+    swap,
+    tree_bytes,
+    write_record,
+)
+from dubwright.packs.state import PackStatus, lock_hash, pack_status
 from dubwright.packs.toolchain.interpreter import Interpreters, find_uv
 from dubwright_kit import NextAction, Problem, Report, silent
 
 if TYPE_CHECKING:
     from dubwright.packs.installing.supply import Supply
+    from dubwright.packs.toolchain.uv import Uv
 
 DEFAULT = InstallOptions()
 _EVERY = "every-install"
@@ -89,7 +100,7 @@ def _install_one(
     options: InstallOptions,
 ) -> None:
     if not manifest.installable:
-        plan_one(home, manifest, Interpreters())  # raises when its program is missing
+        plan_one(home, manifest, Interpreters.of(home))  # raises when its program is missing
         return steps.enter("done")
     _check_writable(home, manifest.id)
     with (
@@ -99,8 +110,10 @@ def _install_one(
         recover(home, manifest.id)
         _sweep(home)
         status = pack_status(home, manifest)
-        if status.state != "installed" or status.outdated or options.own_weights:
-            with _log(home, manifest.id) as log, _os_errors(home, manifest.id):
+        with _log(home, manifest.id) as log, _os_errors(home, manifest.id):
+            if manifest.kind == "toolchain":
+                _look_for_tools(home, manifest, manifests, steps, options, log)
+            elif status.state != "installed" or status.outdated or options.own_weights:
                 _build_and_swap(home, manifest, manifests, steps, options, log)
     return steps.enter("done")
 
@@ -115,12 +128,10 @@ def _build_and_swap(
 ) -> None:
     # Imported here: the plan and the list must not pay for the wall.
     from dubwright.packs.installing.build import Build
-    from dubwright.packs.toolchain.uv import Uv
 
     steps.enter("python")
-    environment = {**uv_environment(), "UV_CACHE_DIR": str(home.uv_cache)}
-    uv = Uv(_uv(home, manifest.id), environment, log)
-    plan = plan_one(home, manifest, Interpreters(uv.program), unpacked_here(home, manifests))
+    uv = _uv(home, manifest.id, log)
+    plan = plan_one(home, manifest, Interpreters.of(home), unpacked_here(home, manifests))
     for line in (f"{manifest.id} {manifest.version}, {uv.program} {uv.version()}", *plan.steps):
         log.write(line + "\n")
     steps.enter("preflight")
@@ -186,22 +197,99 @@ def _sweep(home: Home) -> None:
             left.unlink(missing_ok=True)
 
 
-def _uv(home: Home, name: str) -> Path:
+def _look_for_tools(
+    home: Home,
+    manifest: Manifest,
+    manifests: Mapping[str, Manifest],
+    steps: Steps,
+    options: InstallOptions,
+    log: TextIO,
+) -> None:
+    """uv and a Python for every ticked pack: found, or fetched beside those that are there already.
+
+    Nothing is built aside: a Python that is installed for packs stays where environments know it.
+    """
+    from dubwright.packs.toolchain.toolchain import ensure_toolchain, toolchain_state
+
+    steps.enter("python")
+    begun = time.monotonic()
+    plan = PackPlan(manifest.id, manifest.title, (), (), (), False)
+    site = Site(
+        home,
+        manifest,
+        plan,
+        home.pack(manifest.id),
+        options,
+        _uv(home, manifest.id, log),
+        steps,
+        log,
+    )
+    state = site.beating(lambda: toolchain_state(home, manifests))
+    if not state.ready and options.supply is None:
+        files = Gatherer(site)
+        state = ensure_toolchain(
+            home,
+            manifests,
+            None,
+            files.fetcher(files.connections()),
+            log,
+            steps.follow_fetch,
+            steps.follow_uv,
+        )
+    for line in state.steps:
+        site.say(line)
+    site.folder.mkdir(parents=True, exist_ok=True)
+    locks = lock_hash(manifest, "")
+    write_record(
+        site.folder,
+        Record(
+            name=manifest.id,
+            version=manifest.version,
+            identity=identity(manifest.version, locks, {}),
+            lock_sha256=locks,
+            distributions=state.distributions,
+            paths=state.paths,
+            estimated_disk_bytes=tree_bytes(home.pythons),
+            disk_bytes=tree_bytes(home.pythons),
+            uv=state.uv_version,
+            wall_s=round(time.monotonic() - begun, 3),
+            installed_at=round(time.time(), 3),
+        ),
+    )
+
+
+def _uv(home: Home, name: str, log: TextIO) -> Uv:
+    """uv with this home's cache. Raises Problem ``uv-missing``."""
+    from dubwright.packs.toolchain.uv import Uv
+
     try:
-        return find_uv(home)
+        program = find_uv(home)
     except Problem as problem:
         label = problem.next_action.label if problem.next_action else "install uv"
         raise Problem(
             problem.code, problem.message, again(name, label), problem.detail
         ) from problem
+    return Uv(program, {**uv_environment(), "UV_CACHE_DIR": str(home.uv_cache)}, log)
 
 
 def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:
     """Remove an installed pack; return the bytes freed.
 
-    Raises Problem ``pack-unknown``, ``pack-not-removable`` and ``pack-in-use``.
+    Raises Problem ``pack-unknown``, ``pack-not-removable``, ``pack-needed`` (by others that are
+    installed) and ``pack-in-use``.
     """
     manifest = manifest_of(name, manifests)
+    needing = [
+        one.id
+        for one in manifests.values()
+        if name in one.requires and read_record(home.pack(one.id)) is not None
+    ]
+    if needing:
+        raise Problem(
+            "pack-needed",
+            f"{name} is needed by {', '.join(needing)}, which would stop working.",
+            NextAction(f"remove {needing[0]} first", "packs remove", {"_": [needing[0]]}),
+        )
     if not manifest.installable:
         raise Problem(
             "pack-not-removable",

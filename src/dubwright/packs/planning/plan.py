@@ -13,7 +13,9 @@ from dubwright.packs.manifest import Manifest
 from dubwright.packs.planning.order import in_order
 from dubwright.packs.record import read_record
 from dubwright.packs.state import READY, pack_status
+from dubwright.packs.toolchain.choice import fit
 from dubwright.packs.toolchain.interpreter import Interpreter, Interpreters, find_uv
+from dubwright.packs.toolchain.settings import chosen_python
 from dubwright.packs.wheels import Lock, Target, Wheel, read_lock
 from dubwright_kit import NextAction, Problem
 
@@ -106,12 +108,16 @@ def plan(
     """
     for name in names:
         manifest_of(name, manifests)
-    interpreters = Interpreters(find_uv_or_none(home))
+    interpreters = Interpreters.of(home)
     unpacked = unpacked_here(home, manifests)
     plans = []
-    for name in in_order(names, manifests):
+    ordered = in_order(names, manifests)
+    for name in ordered:
         try:
-            plans.append(plan_one(home, manifests[name], interpreters, unpacked))
+            if manifests[name].kind == "toolchain":
+                plans.append(_toolchain(home, manifests[name], manifests, ordered))
+            else:
+                plans.append(plan_one(home, manifests[name], interpreters, unpacked))
         except Problem as problem:
             if not tolerant:
                 raise
@@ -157,7 +163,7 @@ def plan_one(
         raise unavailable(manifest, status.why)
     installed = status.state in READY and not status.outdated
     lock, interpreter, managed, wheels = (
-        _environment(manifest, interpreters) if manifest.locks else (None, None, "", ())
+        _environment(home, manifest, interpreters) if manifest.locks else (None, None, "", ())
     )
     files = (*(_wheel(one) for one in wheels), *weight_files(manifest))
     files = tuple(
@@ -266,29 +272,55 @@ def unavailable(manifest: Manifest, why: str) -> Problem:
 
 
 def _environment(
-    manifest: Manifest, interpreters: Interpreters
+    home: Home, manifest: Manifest, interpreters: Interpreters
 ) -> tuple[Lock, Interpreter | None, str, tuple[Wheel, ...]]:
-    """Choose lock and Python: the first lock that has files for a Python found here."""
-    locks = [(read_lock(manifest.folder / one.file), one.python) for one in manifest.locks]
-    for lock, versions in locks:
-        for interpreter in interpreters.find(versions):
-            wheels = lock.choose(interpreter.target)
-            if wheels is not None:
-                return lock, interpreter, "", wheels
-    here = Target.here()
-    for lock, versions in locks:
-        for version in versions:
-            wheels = lock.choose(here.with_python(version))
-            if wheels is not None:
-                return lock, None, version, wheels
-    raise unavailable(manifest, f"there are no files for {sys.platform} on this kind of processor")
+    """Choose lock and Python. Raises ``pack-unavailable`` and ``pack-python-unfit``."""
+    found = fit(manifest, interpreters, chosen_python(home, manifest.id))
+    if found is None:
+        why = f"there are no files for {sys.platform} on this kind of processor"
+        raise unavailable(manifest, why)
+    return found.lock, found.interpreter, found.managed, found.wheels
+
+
+def _toolchain(
+    home: Home, manifest: Manifest, manifests: Mapping[str, Manifest], names: Sequence[str]
+) -> PackPlan:
+    """The plan of uv and the Pythons: what is missing for the ticked packs and for ``names``."""
+    from dubwright.packs.toolchain.managed import UNPACKED_BYTES
+    from dubwright.packs.toolchain.toolchain import toolchain_state, with_environment
+
+    packs = [*with_environment(manifests), *(one for one in names if manifests[one].locks)]
+    state = toolchain_state(home, manifests, packs)
+    files = tuple(
+        PlanFile(
+            one.name,
+            one.sha256,
+            one.download_bytes,
+            UNPACKED_BYTES,
+            url=one.url,
+            note="" if one.size_bytes else "an estimate; asked exactly with --refresh",
+        )
+        for one in state.builds
+    )
+    files = tuple(replace(one, cached=_is_here(home, one)) for one in files)
+    installed = pack_status(home, manifest).state in READY and state.ready
+    return PackPlan(
+        manifest.id,
+        manifest.title,
+        () if installed else state.steps,
+        files,
+        licences(manifest),
+        installed,
+        sum(one.unpacked_bytes for one in files),
+    )
 
 
 def _steps(manifest: Manifest, made: PackPlan) -> tuple[str, ...]:
     steps = []
     if made.managed_python:
         steps.append(
-            f"fetch Python {made.managed_python} (about 30 MB more), because none that fits is here"
+            f"use a Python {made.managed_python} of uv's (see python-toolchain), because none that "
+            "fits is here"
         )
     if made.interpreter is not None:
         steps.append(
@@ -302,8 +334,6 @@ def _steps(manifest: Manifest, made: PackPlan) -> tuple[str, ...]:
         steps.append(f"download {count} file{'s'[: count != 1]}, {size:,} B, checked by hash{here}")
     if manifest.downloads:
         steps.append("convert the weights")
-    if manifest.kind == "toolchain":
-        steps.append("look for uv and for a Python for every pack")
     return (*steps, "check that it works")
 
 
