@@ -77,8 +77,9 @@ class Weights:
 class Ladder:
     """What is tried, in order, when the shipped lock cannot be installed; requirements as pip reads them.
 
-    ``candidates`` are resolved one after another with ``overrides`` (uv's meaning), wheels only;
-    then the first of them is installed without its dependencies beside ``bootstrap``, a pinned set
+    ``candidates`` are resolved one after another, wheels only (one may be several: "a==1, b");
+    ``overrides`` (uv's meaning) serve where the lock's own requirements are resolved or built;
+    then the first candidate is installed without its dependencies beside ``bootstrap``, a pinned set
     that is known to be enough; with source builds allowed, ``build_tools`` come first.
     """
 

@@ -53,17 +53,18 @@ def _all(site: Site) -> Iterator[Rung]:
         entry.overrides or ladder.overrides,
         entry.dependencies,
     )
-    for candidate in ladder.candidates:
-        yield Rung(f"candidate {candidate}, wheels only", (candidate,))
-    if ladder.candidates and ladder.bootstrap:
-        first = ladder.candidates[0]
+    candidates = [tuple(one.split(", ")) for one in ladder.candidates]
+    for wanted in candidates:
+        yield Rung(f"candidate {' '.join(wanted)}, wheels only", wanted)
+    if candidates and ladder.bootstrap:
+        first = candidates[0]
         yield Rung(
-            f"{first} without its dependencies, beside a pinned set",
-            (first, *ladder.bootstrap),
+            f"{' '.join(first)} without its dependencies, beside a pinned set",
+            (*first, *ladder.bootstrap),
             dependencies=False,
         )
     if site.options.allow_source_builds:
-        wanted = ladder.candidates[:1] or entry.requirements
+        wanted = candidates[0] if candidates else entry.requirements
         yield Rung(
             f"{' '.join(wanted)} with source builds",
             wanted,
