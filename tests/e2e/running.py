@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.cli.program import Outcome, Program
 
@@ -72,6 +73,27 @@ def start(program: Program, *words: str | Path, session: bool = True, **env: str
             start_new_session=session,
         )
     return Running(process, out, err)
+
+
+def without_network(program: Program, *words: str | Path, timeout_s: float = 240) -> Outcome:
+    """Run in a network namespace of its own, which is empty; skips where that is not permitted."""
+    unshare = ["unshare", "-n" if hasattr(os, "getuid") and os.getuid() == 0 else "-rn"]
+    try:
+        tried = subprocess.run([*unshare, "true"], capture_output=True, text=True, check=False)
+    except OSError:
+        pytest.skip("there is no unshare here")
+    if tried.returncode != 0:
+        pytest.skip(f"a network namespace is not permitted: {tried.stderr.strip()}")
+    done = subprocess.run(
+        [*unshare, sys.executable, "-m", "dubwright.cli.main", *(str(word) for word in words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+        env={**os.environ, "DUBWRIGHT_HOME": str(program.home)},
+    )
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def rows(home: Path, query: str) -> list[dict[str, Any]]:

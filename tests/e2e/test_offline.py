@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Outcome, Program
+from tests.cli.program import Program
 from tests.e2e.films import Talk
 from tests.e2e.looking import decode
+from tests.e2e.running import without_network
 from tests.media import clips
 
 HOOK = """
@@ -29,25 +30,8 @@ sys.addaudithook(_hook)
 
 @pytest.mark.slow
 def test_a_dub_without_a_network(program: Program, short_talk: Talk) -> None:
-    unshare = (
-        ["unshare", "-n"] if hasattr(os, "getuid") and os.getuid() == 0 else ["unshare", "-rn"]
-    )
-    try:
-        tried = subprocess.run([*unshare, "true"], capture_output=True, check=False)
-    except OSError:
-        pytest.skip("there is no unshare here")
-    if tried.returncode != 0:
-        pytest.skip(f"a network namespace is not permitted: {tried.stderr.decode().strip()}")
     words = ["dub", short_talk.film, "--to", "es", *short_talk.texts, "--speakers", "2", "--json"]
-    command = [*unshare, sys.executable, "-m", "dubwright.cli.main", *map(str, words)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "DUBWRIGHT_HOME": str(program.home)},
-    )
-    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    outcome = without_network(program, *words)
     assert outcome.code == 0, outcome
     assert decode(Path(outcome.json["film"])).audio_s == pytest.approx(
         short_talk.duration_s, abs=0.05
