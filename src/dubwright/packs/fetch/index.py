@@ -45,7 +45,11 @@ class Located:
 
 
 class Index:
-    """All indexes and folders of ``connections.settings`` as one. Making one opens no connection."""
+    """All indexes and folders of ``connections.settings`` as one. Making one opens no connection.
+
+    ``log`` gets a line for every ask and retry, ``note`` what is being waited for, "" when it is over;
+    both from any thread.
+    """
 
     def __init__(
         self,
@@ -53,11 +57,13 @@ class Index:
         again: Again,
         parallel: int = 8,
         log: Callable[[str], None] = lambda line: None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._connections = connections
         self._again = again
         self._parallel = parallel
         self._log = log
+        self._note = note
 
     def files(self, project: str, tick: Callable[[], None] = lambda: None) -> tuple[IndexFile, ...]:
         """Return everything that is offered of ``project``, folders first; () when nobody knows it.
@@ -106,18 +112,25 @@ class Index:
         )
 
     def _look(self, halt: Halt) -> _Look:
-        return _Look(self._connections, halt, self._log)
+        return _Look(self._connections, halt, self._log, self._note)
 
 
 class _Look:
     """One search: pages are read once, and a server that is down is not asked for every project."""
 
-    def __init__(self, connections: Connections, halt: Halt, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        halt: Halt,
+        log: Callable[[str], None],
+        note: Callable[[str], None],
+    ) -> None:
         self.halt = halt
         self.troubles: list[TroubleError] = []
         self._connections = connections
         self._settings = connections.settings
         self._log = log
+        self._note = note
         self._down: dict[str, TroubleError] = {}
         self._links: dict[str, tuple[IndexFile, ...]] = {}
         self._lock = threading.Lock()
@@ -190,6 +203,7 @@ class _Look:
                 _page,
                 halt=self.halt,
                 headers=lambda: {"Accept": ACCEPT, "Accept-Encoding": "gzip"},
+                note=self._note,
                 log=self._log,
             )
         except TroubleError as trouble:

@@ -36,6 +36,7 @@ class Gatherer:
 
     def __post_init__(self) -> None:
         self._tick = Paced(self.site.beat)
+        self._waiting = ""
 
     def get(self, files: Sequence[PlanFile]) -> Mapping[str, Path]:
         """Return where each verified file lies, by sha256 (by name for weights without a pin).
@@ -146,14 +147,18 @@ class Gatherer:
         site, origin = self.site, connections.settings.origin
         site.steps.enter("resolve")
         site.say(f"asking {origin} for {len(files)} files")
-        index = Index(connections, self._again, log=site.say)
+        index = Index(connections, self._again, log=site.say, note=self._wait)
         found = index.locate(
-            [Sought(one.project, one.sha256, one.name) for one in files], site.beat
+            [Sought(one.project, one.sha256, one.name) for one in files],
+            lambda: site.steps.show(0.0, self._waiting, heartbeat=True),
         )
         if found.missing:
             raise _not_on_index(site.name, [one.name for one in found.missing], origin)
         site.steps.enter("download")
         return found.urls
+
+    def _wait(self, text: str) -> None:
+        self._waiting = text
 
     def _known(self, file: PlanFile) -> str:
         """The hash of a file: the listed one, or what was written down the first time."""
