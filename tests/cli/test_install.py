@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
+from rich.console import Console
 
-from dubwright.cli.installing import words
+from dubwright.cli.face import Face
+from dubwright.cli.installing import bars, state, words
 from dubwright.home import Home
+from dubwright.jobs.model import JobEvent
 from dubwright.studio.installs import PackProgress
+from dubwright.studio.work import Handle
 from dubwright_kit import Problem
 from tests.cli.program import Program
 from tests.packs.conftest import home, index, uv, version_1
@@ -66,6 +74,7 @@ def test_a_person_reads_the_bill_then_each_pack(
     assert outcome.code == 1
     assert "Confirm" not in outcome.err
     assert "In all" in outcome.err
+    assert "\n  check that it works\n" in outcome.err
     assert "one-pack: done" in outcome.err
     assert "two-pack: failed" in outcome.err
     assert outcome.out == ""
@@ -75,6 +84,9 @@ def test_a_person_reads_the_bill_then_each_pack(
     done = program.typed(retry)
     assert done.code == 0, done
     assert done.json["state"] == "done"
+    again = program.run("packs", "install", *names)
+    assert again.code == 0
+    assert "There is nothing to install." in again.err
 
 
 def test_a_failure_is_a_problem_in_json(
@@ -127,3 +139,40 @@ def test_what_is_said_of_a_download() -> None:
     assert words(PackProgress("one-pack", "downloading")) == ""
     failed = PackProgress("one-pack", "failed", problem=Problem("x", "It is gone."))
     assert words(failed) == "It is gone."
+    assert state(PackProgress("one-pack", "resolve")) == "looking up"
+    assert state(PackProgress("one-pack", "checking")) == "checking"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """As much of a face and a handle as bars look at."""
+
+    err: Console
+    pack: PackProgress
+
+    def packs(self) -> tuple[PackProgress, ...]:
+        return (self.pack,)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_long_file_name_leaves_room_for_the_rest(width: int) -> None:
+    pack = PackProgress(
+        "spleeter-tensorflow",
+        "downloading",
+        "j",
+        0.3,
+        1_500_000,
+        6_000_000,
+        750_000.0,
+        6.0,
+        "a-very-long-name-of-a-wheel-" * 4,
+    )
+    out = io.StringIO()
+    shown = Shown(Console(file=out, width=width, force_terminal=True, soft_wrap=True), pack)
+    with bars(cast("Face", shown), cast("Handle", shown)) as show:
+        show(JobEvent(1, "j", 1.0, "progress", "", 0.3, 1.0, ""))
+    line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).splitlines()[-1]
+    assert len(line) <= width
+    for part in ("spleeter-tensorflow", "downloading", " 30 %", "1.5 MB of 6.0 MB"):
+        assert part in line, line
+    assert ("750.0 kB/s, 0:06 left" in line) == (width > 80)

@@ -68,10 +68,12 @@ def bill_text(whole: Bill, console: Console, chosen: Bill | None = None) -> None
     sums = chosen or whole
     ticked = {one.name for one in sums.plans}
     rows = [_row(one, ticked) for one in whole.plans]
-    console.print(table(("pack", "download", "on disk", "licences"), rows))
+    console.print(table(("pack", "download", "on disk", "licences"), rows, right=(1, 2)))
     for one in sums.plans:
         if one.steps:
-            console.print(f"{one.name}: " + "; ".join(one.steps), style="dim", markup=False)
+            console.print(f"{one.name}", markup=False)
+        for step in one.steps:
+            console.print(f"  {step}", style="dim", markup=False)
     _notes(whole, console)
     _sums(sums, console)
     for finding in sums.findings:
@@ -83,7 +85,7 @@ def bill_text(whole: Bill, console: Console, chosen: Bill | None = None) -> None
 
 def _row(plan: PackPlan, ticked: Collection[str]) -> tuple[str, str, str, str]:
     name = plan.name if plan.name in ticked else f"{plan.name} (only when named)"
-    licences = ", ".join(plan.licences)
+    licences = "; ".join(plan.licences)
     if plan.installed:
         return name, "installed", "", licences
     if plan.blocked is not None:
@@ -93,18 +95,27 @@ def _row(plan: PackPlan, ticked: Collection[str]) -> tuple[str, str, str, str]:
 
 
 def _notes(bill: Bill, console: Console) -> None:
-    """What asking found: only where it differs from what is shipped."""
+    """What asking found, once for packs that share a file: only where it is not what is shipped."""
+    packs: dict[str, list[str]] = {}
     for plan in bill.plans:
         for file in plan.files:
             if file.note:
-                console.print(f"{plan.name}: {file.name}: {file.note}", markup=False)
+                packs.setdefault(f"{file.name}: {file.note}", []).append(plan.name)
+    for note, names in packs.items():
+        console.print(f"{', '.join(names)}: {note}", markup=False)
 
 
 def _sums(bill: Bill, console: Console) -> None:
+    open_plans = [one for one in bill.plans if not one.installed and one.blocked is None]
+    if not open_plans:
+        console.print("There is nothing to install.")
+        return
     here = f"; {size(bill.cached_bytes)} are here already" if bill.cached_bytes else ""
-    console.print(
-        f"In all {bill.download_bytes:,} B to download ({size(bill.download_bytes)}){here}."
-    )
+    if bill.download_bytes:
+        exact = f"{bill.download_bytes:,} B to download ({size(bill.download_bytes)})"
+        console.print(f"In all {exact}{here}.")
+    else:
+        console.print(f"Nothing to download{here}.")
     if bill.disk_bytes:
         free = "; ".join(f"{size(one.free_bytes)} free in {one.folder}" for one in bill.spaces)
         console.print(
@@ -114,6 +125,9 @@ def _sums(bill: Bill, console: Console) -> None:
         )
     if bill.download_bytes and bill.seconds is not None and bill.rate_bytes_s is not None:
         measured = "measured now" if bill.asked else "as fast as the last download"
-        console.print(f"About {clock(bill.seconds)} at {size(bill.rate_bytes_s)}/s ({measured}).")
+        time = clock(bill.seconds) if bill.seconds >= 1 else "a second"
+        console.print(
+            f"The download takes about {time} at {size(bill.rate_bytes_s)}/s ({measured})."
+        )
     elif bill.download_bytes:
-        console.print("How long it takes is not known before the first download here.")
+        console.print("How long the download takes is not known before the first one here.")

@@ -19,8 +19,17 @@ LOOK_S = 0.2
 """How often the rows are looked at while events come."""
 LINE_S = 10.0
 _FILE_CHARS = 40
+_NARROW = 100
+"""Columns; on a narrower terminal the bytes and the time left matter more than a long bar."""
+_SHOWN = {"preflight": "preparing", "python": "preparing", "resolve": "looking up"}
+"""Words for states whose names say little to a person."""
 
 Show = Callable[["JobEvent"], None]
+
+
+def state(pack: PackProgress) -> str:
+    """One word or two for what goes on with a pack."""
+    return _SHOWN.get(pack.state, pack.state)
 
 
 def words(pack: PackProgress) -> str:
@@ -60,8 +69,8 @@ class Lines:
             return
         self._looked_s = now_s
         for pack in self._handle.packs():
-            fresh = pack.state != self._states.get(pack.pack, "queued")
-            self._states[pack.pack] = pack.state
+            fresh = state(pack) != self._states.get(pack.pack, "queued")
+            self._states[pack.pack] = state(pack)
             if fresh or (pack.note and now_s - self._said_s >= LINE_S):
                 self._say(pack)
 
@@ -69,7 +78,7 @@ class Lines:
         self._said_s = time.monotonic()
         share = f" {100 * pack.fraction:3.0f} %" if pack.note else ""
         about = words(pack)
-        self._face.note(f"{pack.pack}: {pack.state}{share}{f'  {about}' if about else ''}")
+        self._face.note(f"{pack.pack}: {state(pack)}{share}{f'  {about}' if about else ''}")
 
 
 @contextmanager
@@ -77,21 +86,25 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
     """A bar for each pack, with its step, bytes, rate, time left and file."""
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
+    narrow = face.err.width < _NARROW
+    # Only the last column gives way, else a long file name would squeeze the others to nothing.
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[state]:<11}"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[state]:<11}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=8 if narrow else 24),
         TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[words]}"),
+        *(() if narrow else (TimeElapsedColumn(),)),
+        TextColumn("[dim]{task.fields[words]}", table_column=rest),
     )
-    with Progress(*columns, console=face.err, transient=False) as progress:
+    with Progress(*columns, console=face.err, transient=False, expand=True) as progress:
         packs = handle.packs()
         width = max((len(pack.pack) for pack in packs), default=0)
         tasks = {
             pack.pack: progress.add_task(
-                f"{pack.pack:<{width}}", start=False, total=1.0, state=pack.state, words=""
+                f"{pack.pack:<{width}}", start=False, total=1.0, state=state(pack), words=""
             )
             for pack in packs
         }
@@ -107,7 +120,7 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
                 progress.update(
                     task,
                     completed=pack.fraction,
-                    state=pack.state,
+                    state=state(pack),
                     words=escape(words(pack)),
                 )
                 if pack.state in ("done", "failed", "cancelled"):

@@ -59,7 +59,9 @@ def list_packs(face: Face) -> None:
             )
             for one in statuses
         ]
-        console.print(table(("pack", "state", "version", "disk", "what it is for"), rows))
+        console.print(
+            table(("pack", "state", "version", "disk", "what it is for"), rows, right=(3,))
+        )
 
     face.show(document, people)
 
@@ -122,7 +124,7 @@ def install(
         plans = bill.plans
         if plans and not face.json:
             bill_text(bill, face.err)
-            if not yes and face.err.is_terminal:
+            if not yes and face.err.is_terminal and not all(one.installed for one in plans):
                 _ask(face)
         handle = studio.install_packs(
             [one.name for one in plans],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ def short(text: str, most: int = 48) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A plain table; cells are text, never markup."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()
+) -> Table:
+    """A plain table; cells are text, never markup. ``right``: columns of numbers, by their place."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns[:-1]:
-        made.add_column(column, no_wrap=True)
+    for place, column in enumerate(columns[:-1]):
+        made.add_column(column, no_wrap=True, justify="right" if place in right else "left")
     made.add_column(columns[-1], overflow="fold")
     for row in rows:
         # Titles may hold line breaks; a row stays a row.

@@ -107,7 +107,8 @@ def _compared(shipped: PlanFile, said: ZipSizes | Unmeasured | None, known: bool
     size_bytes = said.size_bytes if said is not None else None
     if size_bytes is None:
         reason = said.reason if said is not None else "it was not asked"
-        return replace(shipped, note=f"size unknown: {reason}")
+        known_text = "size not confirmed" if shipped.size_bytes else "size unknown"
+        return replace(shipped, note=f"{known_text}: {reason}")
     return replace(shipped, size_bytes=size_bytes, note=_difference(shipped.size_bytes, size_bytes))
 
 
