@@ -39,8 +39,7 @@ def words(pack: PackProgress) -> str:
     said = []
     if pack.state == "downloading":
         if pack.done_bytes is not None:
-            of = f" of {size(pack.total_bytes)}" if pack.total_bytes else ""
-            said.append(f"{size(pack.done_bytes)}{of}")
+            said.append(_share(pack.done_bytes, pack.total_bytes))
         if pack.rate_bytes_s:
             said.append(f"{size(pack.rate_bytes_s)}/s")
         if pack.left_s is not None:
@@ -48,6 +47,15 @@ def words(pack: PackProgress) -> str:
         if pack.file:
             said.append(short(pack.file, _FILE_CHARS))
     return ", ".join(said)
+
+
+def _share(done_bytes: int, total_bytes: int | None) -> str:
+    """ "1.5 of 6.0 MB", "820.0 kB of 6.0 MB"."""
+    done = size(done_bytes)
+    if not total_bytes:
+        return done
+    total = size(total_bytes)
+    return f"{done.removesuffix(total[-3:])} of {total}"
 
 
 class Lines:
@@ -94,7 +102,7 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
     columns = (
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[state]:<11}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=8 if narrow else 24),
+        BarColumn(bar_width=6 if narrow else 24),
         TextColumn("{task.percentage:>3.0f} %"),
         *(() if narrow else (TimeElapsedColumn(),)),
         TextColumn("[dim]{task.fields[words]}", table_column=rest),
@@ -108,6 +116,7 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
             )
             for pack in packs
         }
+        by_id = {task.id: task for task in progress.tasks}
         looked_s = 0.0
 
         def look() -> None:
@@ -117,13 +126,14 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
                 task = tasks[pack.pack]
                 if pack.state != "queued":
                     progress.start_task(task)
+                ended = pack.state in ("done", "failed", "cancelled")
+                about = words(pack)
+                if narrow and not about and not ended and pack.state != "queued":
+                    about = clock(by_id[task].elapsed or 0.0)
                 progress.update(
-                    task,
-                    completed=pack.fraction,
-                    state=state(pack),
-                    words=escape(words(pack)),
+                    task, completed=pack.fraction, state=state(pack), words=escape(about)
                 )
-                if pack.state in ("done", "failed", "cancelled"):
+                if ended:
                     progress.stop_task(task)
 
         def show(event: JobEvent) -> None:
