@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +16,7 @@ from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.fetch.settings import uv_environment
 from dubwright.packs.installing.gather import Gatherer
 from dubwright.packs.installing.options import InstallOptions
+from dubwright.packs.installing.refusals import check_writable, os_errors
 from dubwright.packs.installing.site import Site
 from dubwright.packs.installing.steps import Events, Steps, unheard
 from dubwright.packs.manifest import Manifest
@@ -102,7 +101,7 @@ def _install_one(
     if not manifest.installable:
         plan_one(home, manifest, Interpreters.of(home))  # raises when its program is missing
         return steps.enter("done")
-    _check_writable(home, manifest.id)
+    check_writable(home, manifest.id)
     with (
         locked(home, manifest.id, lambda: steps.enter("wait")),
         locked(home, _EVERY, lambda: steps.enter("wait")),
@@ -110,7 +109,7 @@ def _install_one(
         recover(home, manifest.id)
         _sweep(home)
         status = pack_status(home, manifest)
-        with _log(home, manifest.id) as log, _os_errors(home, manifest.id):
+        with _log(home, manifest.id) as log, os_errors(home, manifest.id):
             if manifest.kind == "toolchain":
                 _look_for_tools(home, manifest, manifests, steps, options, log)
             elif status.state != "installed" or status.outdated or options.own_weights:
@@ -299,7 +298,7 @@ def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:
     with (
         locked(home, name, lambda: None),
         locked(home, _EVERY, lambda: None),
-        _os_errors(home, name),
+        os_errors(home, name),
     ):
         recover(home, name)
         if not home.pack(name).exists():
@@ -355,51 +354,9 @@ def locked(home: Home, name: str, waiting: Callable[[], None]) -> Iterator[None]
 def _log(home: Home, name: str) -> Iterator[TextIO]:
     home.pack_logs.mkdir(parents=True, exist_ok=True)
     path = home.pack_logs / f"{name}-{time.strftime(LOG_TIME)}.log"
-    with path.open("a", encoding="utf-8", newline="\n") as log:
-        try:
-            yield log
-        finally:
-            with contextlib.suppress(OSError):  # the disk is full: the Problem says so
-                log.flush()
-
-
-def _check_writable(home: Home, name: str) -> None:
+    log = path.open("a", encoding="utf-8", newline="\n")
     try:
-        home.packs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home.packs):
-            pass
-    except OSError as error:
-        raise _not_writable(home, name, error) from error
-
-
-@contextlib.contextmanager
-def _os_errors(home: Home, name: str) -> Iterator[None]:
-    """Turn what the file system refuses into Problems."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) or getattr(error, "winerror", 0) == 112:
-            raise Problem(
-                "pack-disk-full",
-                f"{name} could not be installed: the disk with {home.packs} is full.",
-                again(name, "free disk space, then install again"),
-                str(error),
-            ) from error
-        if isinstance(error, PermissionError) and home.pack(name).exists():
-            raise Problem(
-                "pack-in-use",
-                f"{name} is in use or protected, so its folder {home.pack(name)} could not be replaced.",
-                again(name, "stop the jobs that use it, then install again"),
-                str(error),
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise _not_writable(home, name, error) from error
-        raise
-
-
-def _not_writable(home: Home, name: str, error: OSError) -> Problem:
-    return Problem(
-        "pack-not-writable",
-        f"{name} cannot be installed: {home.packs} cannot be written ({error.strerror or error}).",
-        again(name, "make it writable or choose another data folder, then install"),
-    )
+        yield log
+    finally:
+        with contextlib.suppress(OSError):  # the disk is full: the Problem says so
+            log.close()
