@@ -12,6 +12,8 @@ from dubwright.cli.face import Face, verb
 from dubwright.cli.text import size, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.console import Console
 
     from dubwright.studio.bundle import Bundle
@@ -36,7 +38,7 @@ def diagnostics(face: Face, bundle: BundleOption = None) -> None:
 
     def people(console: Console) -> None:
         console.print(table(("what", "version"), found.versions.items()))
-        console.print(table(("tool", ""), [(k, str(v)) for k, v in found.toolchain.items()]))
+        console.print(table(("tool", ""), _tools(found.toolchain)))
         packs = [
             (
                 str(one["name"]),
@@ -51,7 +53,9 @@ def diagnostics(face: Face, bundle: BundleOption = None) -> None:
         if notes:
             console.print("If an install does not work, by hand:")
         for name, manual in notes:
-            console.print(f"{name}: {' '.join(manual.split())}", style="dim", markup=False)
+            console.print(f"{name}", markup=False)
+            for line in manual.strip().splitlines():
+                console.print(f"  {line}", style="dim", markup=False)
         storage = [
             (key, size(value) if key.endswith("_bytes") else str(value))
             for key, value in found.storage.items()
@@ -64,6 +68,18 @@ def diagnostics(face: Face, bundle: BundleOption = None) -> None:
             )
 
     face.show(dataclasses.asdict(found), people)
+
+
+def _tools(toolchain: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A row each; Pythons that packs use get one a Python."""
+    for name, value in toolchain.items():
+        if isinstance(value, dict):
+            for path, version in value.items():
+                yield f"python {version}, for packs", str(path)
+        elif isinstance(value, bool):
+            yield name, "yes" if value else "no"
+        else:
+            yield name, "not found" if value is None else str(value)
 
 
 def _show_bundle(face: Face, found: dict[str, Any], written: Bundle) -> None:

@@ -57,7 +57,9 @@ def _install(
         site,
         *("pip", "install", "--offline", "--no-index", "--no-deps", "--require-hashes"),
         *more,
-        *("--link-mode", _link_mode(site), "--compile-bytecode"),
+        # No byte code yet: what the pack really imports gets it when its canary runs. Compiling all of
+        # a large environment takes longer than everything else and is mostly for nothing.
+        *("--link-mode", _link_mode(site), "--no-compile-bytecode"),
         *("--python", env_python(site.folder), "-r", listed),
         *folders,
     )

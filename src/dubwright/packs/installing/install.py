@@ -46,6 +46,10 @@ DEFAULT = InstallOptions()
 _EVERY = "every-install"
 """Name of the lock that all installs of a home share: they share uv's cache and the downloads."""
 _WAIT_S = 0.25
+_NETWORK = frozenset(
+    {"pack-no-network", "pack-tls", "pack-index-refused", "pack-index-down", "pack-stalled",
+     "pack-redirects", "pack-not-on-index", "pack-proxy-unusable"}
+)  # fmt: skip
 
 
 def install(
@@ -143,13 +147,21 @@ def _build_and_swap(
         swap(home, manifest.id, new)
     except Problem as problem:
         log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
-        raise
+        raise _with_manual(problem, manifest) from problem
     finally:
         shutil.rmtree(new, ignore_errors=True)
     log.write(
         f"ready: {record.identity}, {record.disk_bytes:,} B "
         f"(estimated {record.estimated_disk_bytes:,} B), {record.wall_s:.1f} s\n"
     )
+
+
+def _with_manual(problem: Problem, manifest: Manifest) -> Problem:
+    """What a person can do by hand is said where the network is what fails."""
+    if problem.code not in _NETWORK or not manifest.manual:
+        return problem
+    detail = f"{problem.detail}\n\nBy hand:\n{manifest.manual.strip()}".strip()
+    return Problem(problem.code, problem.message, problem.next_action, detail)
 
 
 def _look_ahead(
