@@ -121,6 +121,23 @@ def test_the_plan_lists_what_is_not_ticked_and_does_not_sum_it(
     assert named["download_bytes"] == by_name["two-pack"]["download_bytes"] > 0
 
 
+def test_from_files_nothing_is_said_to_be_downloaded(
+    program: Program, names: tuple[str, str], tmp_path: Path, index: Index
+) -> None:
+    wheel = index.wheels[0]
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    (folder / wheel.name).write_bytes(wheel.data)
+    outcome = program.run("packs", "install", names[0], "--from", folder)
+    assert outcome.code == 0, outcome
+    assert f"Nothing is downloaded: files are taken from {folder}." in outcome.err
+    assert "read 1 file" in outcome.err
+    assert "The download takes" not in outcome.err
+    assert index.served == {}
+    assert "freed." in program.run("packs", "remove", names[0]).out
+    assert "was not installed" in program.run("packs", "remove", names[0]).out
+
+
 def test_wrong_words(program: Program, names: tuple[str, str]) -> None:
     assert program.run("packs", "install", names[0], "--own-weights").code == 2
     assert program.run("packs", "install", "--json").problem["code"] == "nothing-to-install"

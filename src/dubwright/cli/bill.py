@@ -9,6 +9,7 @@ from dubwright_kit.codec import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -63,19 +64,26 @@ def _pack_json(plan: PackPlan) -> dict[str, Any]:
     }
 
 
-def bill_text(whole: Bill, console: Console, chosen: Bill | None = None) -> None:
-    """The bill as a table: bytes exactly as the lock files say; the sums are of ``chosen``."""
+def bill_text(
+    whole: Bill, console: Console, chosen: Bill | None = None, supply: Path | None = None
+) -> None:
+    """The bill as a table: bytes exactly as the lock files say; the sums are of ``chosen``.
+
+    With ``supply`` files are read from there, and nothing is downloaded.
+    """
     sums = chosen or whole
     ticked = {one.name for one in sums.plans}
     rows = [_row(one, ticked) for one in whole.plans]
-    console.print(table(("pack", "download", "on disk", "licences"), rows, right=(1, 2)))
+    files = "download" if supply is None else "files"
+    console.print(table(("pack", files, "on disk", "licences"), rows, right=(1, 2)))
     for one in sums.plans:
         if one.steps:
             console.print(f"{one.name}", markup=False)
         for step in one.steps:
-            console.print(f"  {step}", style="dim", markup=False)
+            line = step if supply is None else step.replace("download ", "read ", 1)
+            console.print(f"  {line}", style="dim", markup=False)
     _notes(whole, console)
-    _sums(sums, console)
+    _sums(sums, console, supply)
     for finding in sums.findings:
         mark = "stops it" if finding.severity == "blocker" else "note"
         console.print(f"{mark}: {finding.problem.message}", markup=False)
@@ -105,13 +113,15 @@ def _notes(bill: Bill, console: Console) -> None:
         console.print(f"{', '.join(names)}: {note}", markup=False)
 
 
-def _sums(bill: Bill, console: Console) -> None:
+def _sums(bill: Bill, console: Console, supply: Path | None = None) -> None:
     open_plans = [one for one in bill.plans if not one.installed and one.blocked is None]
     if not open_plans:
         console.print("There is nothing to install.")
         return
     here = f"; {size(bill.cached_bytes)} are here already" if bill.cached_bytes else ""
-    if bill.download_bytes:
+    if supply is not None:
+        console.print(f"Nothing is downloaded: files are taken from {supply}{here}.", markup=False)
+    elif bill.download_bytes:
         exact = f"{bill.download_bytes:,} B to download ({size(bill.download_bytes)})"
         console.print(f"In all {exact}{here}.")
     else:
@@ -123,6 +133,8 @@ def _sums(bill: Bill, console: Console) -> None:
             + (f" ({free})." if free else "."),
             markup=False,
         )
+    if supply is not None:
+        return
     if bill.download_bytes and bill.seconds is not None and bill.rate_bytes_s is not None:
         measured = "measured now" if bill.asked else "as fast as the last download"
         time = clock(bill.seconds) if bill.seconds >= 1 else "a second"

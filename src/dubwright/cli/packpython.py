@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dubwright.cli.face import Face
+from dubwright.cli.face import Face, program
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +43,6 @@ def _people(view: PackPythonView, console: Console) -> None:
     if view.other_installed:
         lines.append(
             f"What is installed has Python {view.installed}. For another: "
-            f"dubwright packs remove {view.name}, then dubwright packs install {view.name}"
+            f"{program()} packs remove {view.name}, then {program()} packs install {view.name}"
         )
     console.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -123,7 +123,7 @@ def install(
         bill = studio.bill([*wanted, *(names or ())])
         plans = bill.plans
         if plans and not face.json:
-            bill_text(bill, face.err)
+            bill_text(bill, face.err, supply=supply)
             if not yes and face.err.is_terminal and not all(one.installed for one in plans):
                 _ask(face)
         handle = studio.install_packs(
@@ -188,10 +188,8 @@ def remove(face: Face, name: Annotated[str, typer.Argument(help="Pack.")]) -> No
     """Remove an installed pack."""
     with face.studio() as studio:
         freed = studio.remove_pack(name)
-    face.show(
-        {"removed": name, "freed_bytes": freed},
-        lambda console: console.print(f"Removed {name}, {size(freed)} freed."),
-    )
+    said = f"Removed {name}, {size(freed)} freed." if freed else f"{name} was not installed."
+    face.show({"removed": name, "freed_bytes": freed}, lambda console: console.print(said))
 
 
 def register(app: typer.Typer) -> None:
