@@ -64,8 +64,10 @@ def test_installing_again_does_nothing_and_removing_frees(
     packs.install(["tiny-pack"])
     made_at = (home.pack("tiny-pack") / "record.json").stat().st_mtime_ns
     index.faults[wheel.name] = "404"
+    log = packs.log("tiny-pack")
     packs.install(["tiny-pack"])
     assert (home.pack("tiny-pack") / "record.json").stat().st_mtime_ns == made_at
+    assert packs.log("tiny-pack") == log != ""
     assert packs.plan(["tiny-pack"])[0].installed
     assert packs.remove("tiny-pack") > 0
     assert packs.status("tiny-pack").state == "available"

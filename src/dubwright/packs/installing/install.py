@@ -113,11 +113,12 @@ def _install_one(
         recover(home, manifest.id)
         _sweep(home)
         status = pack_status(home, manifest)
+        current = status.state == "installed" and not status.outdated and not options.own_weights
+        if current and manifest.kind != "toolchain":
+            return steps.enter("done")  # the log of when it was installed stays the newest
+        work = _look_for_tools if manifest.kind == "toolchain" else _build_and_swap
         with _log(home, manifest.id) as log, os_errors(home, manifest.id):
-            if manifest.kind == "toolchain":
-                _look_for_tools(home, manifest, manifests, steps, options, log)
-            elif status.state != "installed" or status.outdated or options.own_weights:
-                _build_and_swap(home, manifest, manifests, steps, options, log)
+            work(home, manifest, manifests, steps, options, log)
     return steps.enter("done")
 
 
