@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
 from dubwright_kit import Cancelled
+from tests.packs.echo_wall import wait_until
 from tests.packs.loopback import Index, fit_wheel, own_pack
+from tests.packs.misbehaving import PIECE_BYTES
+from tests.packs.test_install_faults import WEIGHTS, WHEEL, Scene, scene, served
 from tests.packs.tiny import install_first, leftovers, value
+
+__all__ = ["scene", "served"]  # fixtures
 
 
 def test_cancelling_stops_uv_and_leaves_the_old_one(home: Home, folder: Path, index: Index) -> None:
@@ -68,37 +76,78 @@ import sys
 from pathlib import Path
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
-print("begun", flush=True)
-Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(["tiny-pack"])
+Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(
+    ["tiny-pack"], events=lambda event: print(event.step, flush=True)
+)
 """
 
 
+STEPS = ("download", "resolve", "download", "install", "prepare", "check")
+"""In the order in which they are killed: the weights come first, then the index is asked for the rest."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
+@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
-    home: Home, folder: Path, index: Index
+    scene: Scene, index: Index, kills: int
 ) -> None:
-    packs = install_first(home, folder, index, 400_000)
-    index.pause_s = 0.05
-    chance = random.Random(7)
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", INSTALL, str(home.root), str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"begun\n"
-        time.sleep(chance.uniform(0.05, 1.5))
+    home, sent = scene.home, scene.served.sent
+    sizes = {name: len(scene.served.files[name]) for name in (WEIGHTS, WHEEL)}
+    for name in sizes:
+        scene.served.fail(name, "slow", 0.02 if kills < 10 else 0.04)
+    chance = random.Random(kills)
+    hit: Counter[str] = Counter()
+    verified: dict[str, int] = {}
+    for number in range(kills):
+        hit[killed(home, scene.packs, STEPS[number % len(STEPS)], chance)] += 1
+        status = scene.packs.status("tiny-pack")
+        assert status.state == "installed"
+        assert value(scene.packs) == (1.0 if status.outdated else 2.0)
+        if not status.outdated:
+            assert index.installed is not None
+            shutil.rmtree(home.pack("tiny-pack"))
+            shutil.copytree(index.installed, home.pack("tiny-pack"), symlinks=True)
+        for path in (home.downloads / "files").glob("*/*/*"):
+            verified.setdefault(path.name, sent[path.name])
+    assert hit["download"] >= 2
+    assert len(hit) >= 4, hit
+    scene.served.faults.clear()
+    scene.works()
+    assert wait_until(lambda: not processes_of(home), 5.0), processes_of(home)
+    for name, size in sizes.items():
+        assert sent[name] == verified.get(name, sent[name]), "what is verified comes once"
+        # What was on its way to a killed process is lost: some pieces at each kill.
+        assert size <= sent[name] <= size + hit["download"] * 4 * PIECE_BYTES
+
+
+def killed(home: Home, packs: Packs, step: str, chance: random.Random) -> str:
+    """Install in a process of its own, and kill it soon after ``step`` begins; return its last step."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", INSTALL, str(home.root), str(packs.manifest("tiny-pack").folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if line.strip() in (step, "done"):
+                break
+        time.sleep(chance.uniform(0.0, 0.4))
         process.kill()
         process.wait()
-        process.stdout.close()
-        status = packs.status("tiny-pack")
-        assert status.state == "installed"
-        assert value(packs) == (1.0 if status.outdated else 2.0)
-    packs.install(["tiny-pack"])
-    assert value(packs) == 2.0
-    assert leftovers(home) == []
+        return [step, *process.stdout.read().split()][-1]
+
+
+def processes_of(home: Home) -> list[str]:
+    """Whatever still runs with a path of this home on its command line."""
+    found = []
+    for one in psutil.process_iter(["cmdline"]):
+        words = " ".join(one.info["cmdline"] or ())
+        if str(home.root) in words:
+            found.append(words)
+    return found
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uv is tethered on POSIX only")
