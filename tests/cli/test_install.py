@@ -6,6 +6,9 @@ import io
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -119,6 +122,41 @@ def test_the_plan_lists_what_is_not_ticked_and_does_not_sum_it(
     )
     named = program.ok("packs", "plan", "two-pack")
     assert named["download_bytes"] == by_name["two-pack"]["download_bytes"] > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+def test_the_question_whether_to_stop_has_a_line_of_its_own(
+    program: Program, names: tuple[str, str], index: Index
+) -> None:
+    index.pause_s = 1.0
+    ours, theirs = os.openpty()
+    words = [sys.executable, "-m", "dubwright.cli.main", "packs", "install", names[0], "--yes"]
+    environment = {**os.environ, "DUBWRIGHT_HOME": str(program.home), "COLUMNS": "80"}
+    process = subprocess.Popen(
+        words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    seen, asked, answered = b"", False, False
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:
+            break  # Linux: the other end is closed
+        if not piece:
+            break
+        seen += piece
+        if b"downloading" in seen and not asked:
+            asked = True
+            process.send_signal(signal.SIGINT)
+        if b"Stop this job?" in seen and not answered:
+            answered = True
+            os.write(ours, b"y\n")
+    os.close(ours)
+    assert process.wait(20) == 130
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
+    assert "\nStop this job? [y/n] (y): y\nStopping ...\n" in text, text
+    assert "one-pack cancelled" in text
+    assert "Stopped; what is finished is kept." in text
 
 
 def test_from_files_nothing_is_said_to_be_downloaded(

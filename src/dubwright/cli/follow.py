@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dubwright.cli.face import Face, program
@@ -26,25 +26,37 @@ def follow(face: Face, handle: Handle) -> Job:
     """
     from dubwright.studio.work import check
 
-    with _display(face, handle) as show:
-        try:
+    show: Show = _unseen
+    try:
+        with _display(face, handle) as show:
             for event in handle.events():
                 show(event)
-        except KeyboardInterrupt:
-            if not _confirmed(face):
-                face.note(
-                    f"The job goes on when a worker runs:  {program()} worker   (job {handle.id})"
-                )
-                raise
-            handle.cancel()
-            face.note("Stopping ...")
-            for event in handle.events():
-                show(event)
+    except KeyboardInterrupt:
+        # By now the bars have stopped: they would be drawn over the question.
+        if not _confirmed(face):
             face.note(
-                f"Stopped; what is finished is kept. Go on with:  {program()} job retry {handle.id}"
+                f"The job goes on when a worker runs:  {program()} worker   (job {handle.id})"
             )
-            raise Cancelled(handle.id) from None
+            raise
+        handle.cancel()
+        face.note("Stopping ...")
+        with _display(face, handle) if _draws(face) else nullcontext(show) as rest:
+            for event in handle.events():
+                rest(event)
+        face.note(
+            f"Stopped; what is finished is kept. Go on with:  {program()} job retry {handle.id}"
+        )
+        raise Cancelled(handle.id) from None
     return check(handle.job)
+
+
+def _draws(face: Face) -> bool:
+    """True for bars; lines of text simply go on."""
+    return face.progress == "auto" and not face.json and face.err.is_terminal
+
+
+def _unseen(event: JobEvent) -> None:
+    """For programs that want no progress."""
 
 
 def _confirmed(face: Face) -> bool:
@@ -68,7 +80,7 @@ def _display(face: Face, handle: Handle) -> Iterator[Show]:
         yield _json_line
         return
     if face.progress == "none" or (face.json and face.progress == "auto"):
-        yield lambda event: None
+        yield _unseen
         return
     job = handle.job
     if job.type in (INSTALL_JOB, INSTALL_ONE_JOB):

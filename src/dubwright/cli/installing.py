@@ -112,7 +112,12 @@ def bars(face: Face, handle: Handle) -> Iterator[Show]:
         width = max((len(pack.pack) for pack in packs), default=0)
         tasks = {
             pack.pack: progress.add_task(
-                f"{pack.pack:<{width}}", start=False, total=1.0, state=state(pack), words=""
+                f"{pack.pack:<{width}}",
+                start=False,
+                total=1.0,
+                completed=pack.fraction,  # type: ignore[arg-type]  # rich counts any number
+                state=state(pack),
+                words="",
             )
             for pack in packs
         }
