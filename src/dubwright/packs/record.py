@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,16 +150,40 @@ def measure_models(folder: Path) -> dict[str, ModelFile]:
     return found
 
 
-def tree_bytes(folder: Path) -> int:
-    """Sum of file sizes under ``folder``; links are not followed, hard links counted once."""
+def _any(name: str) -> bool:
+    return True
+
+
+def is_byte_code(name: str) -> bool:
+    """True for the name of a file that Python writes by itself when it imports."""
+    return name.endswith(".pyc")
+
+
+def tree_bytes(folder: Path, counts: Callable[[str], bool] = _any) -> int:
+    """Sum of file sizes under ``folder``; links are not followed, hard links counted once.
+
+    Only files whose name ``counts`` are looked at.
+    """
     seen: set[tuple[int, int]] = set()
     total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                stat = (Path(root) / name).lstat()
-                if (stat.st_dev, stat.st_ino) not in seen or stat.st_nlink == 1:
-                    seen.add((stat.st_dev, stat.st_ino))
+    folders = [str(folder)]
+    while folders:
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(folders.pop()) as entries,
+        ):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                if not counts(entry.name):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    stat = os.lstat(entry.path)  # an entry's own lacks the links on Windows
+                    if stat.st_nlink > 1:
+                        if (stat.st_dev, stat.st_ino) in seen:
+                            continue
+                        seen.add((stat.st_dev, stat.st_ino))
                     total += stat.st_size
     return total
 

@@ -35,6 +35,7 @@ _STATES: dict[str, InstallState] = {
     "install": "installing",
     "prepare": "converting",
     "check": "checking",
+    "record": "checking",
     "done": "done",
 }
 """By the step that an ``InstallEvent`` names."""

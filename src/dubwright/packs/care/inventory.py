@@ -7,9 +7,10 @@ import binascii
 import csv
 import hashlib
 import os
+import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dubwright.packs.installing.pace import Paced
 
@@ -34,21 +35,38 @@ def _unheard() -> None:
 
 
 def inventory(env: Path, tick: Callable[[], None] = _unheard) -> dict[str, str]:
-    """Return the sha256 of each distribution's RECORD and of each file that no RECORD lists.
+    """Return the sha256 of each distribution's RECORD and of each file beside the packages that no
+    RECORD lists (what makes the folder an environment).
 
     Keys are paths under ``env`` with slashes. With the hashes inside the RECORDs every file of the
     environment is covered, but for byte code and links. Empty when there is no environment.
     """
     records = list(record_files(env))
-    listed = {line.path for record in records for line in read_lines(env, record)}
-    paced = Paced(tick)
     own = {record.relative_to(env).as_posix() for record in records}
-    found = {}
-    for path in plain_files(env):
-        name = path.relative_to(env).as_posix()
-        if name in own or name not in listed:
-            found[name] = sha256_of(path, paced)
+    listed = {name for record in records for name, *_ in _rows(env, record, _outside_packages)}
+    paced = Paced(tick)
+    found = {name: sha256_of(env / name, paced) for name in own}
+    sites = tuple(folder.relative_to(env).as_posix() + "/" for folder in site_folders(env))
+
+    def of_package(folder: str) -> bool:
+        return folder.startswith(sites) and folder not in sites and not _tells(folder)
+
+    for name in plain_names(env, of_package) if env.is_dir() else ():
+        if name not in own and name not in listed:
+            found[name] = sha256_of(env / name, paced)
     return dict(sorted(found.items()))
+
+
+def _outside_packages(row: str) -> bool:
+    """True for a line of RECORD about a file that lies in no package's folder."""
+    return (
+        "/" not in row.rpartition(",sha256=")[0] or row.lstrip('"').startswith("..") or _tells(row)
+    )
+
+
+def _tells(name: str) -> bool:
+    """True for what is about a distribution, not of it."""
+    return ".dist-info/" in name
 
 
 def site_folders(env: Path) -> list[Path]:
@@ -65,38 +83,65 @@ def record_files(env: Path) -> Iterator[Path]:
 
 def read_lines(env: Path, record: Path) -> Iterator[Line]:
     """The files that one RECORD lists inside ``env``; lines that make no sense are left out."""
-    site = record.parent.parent
     distribution = record.parent.name.removesuffix(".dist-info").partition("-")[0]
     distribution = distribution.replace("_", "-").lower()
+    for name, digest, size in _rows(env, record):
+        yield Line(name, distribution, _hex(digest), int(size) if size.isdigit() else None)
+
+
+def _every(row: str) -> bool:
+    return True
+
+
+def _rows(
+    env: Path, record: Path, wanted: Callable[[str], bool] = _every
+) -> Iterator[tuple[str, str, str]]:
+    """Path under ``env`` with slashes, hash and size as RECORD has them, of the lines ``wanted``.
+
+    Texts, not paths: large environments have tens of thousands of lines."""
+    site = record.parent.parent.relative_to(env).as_posix()
     try:
         text = record.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return
-    for row in csv.reader(text.splitlines()):
+    for row in csv.reader(filter(wanted, text.splitlines())):
         if len(row) < 3 or not row[0]:
             continue
-        # Without resolve: what is meant is the name, whatever has become of the file.
-        place = Path(os.path.normpath(site / row[0]))
-        if place.is_relative_to(env):
-            size = int(row[2]) if row[2].isdigit() else None
-            name = place.relative_to(env).as_posix()
-            yield Line(name, distribution, _hex(row[1]), size)
+        # Without resolving: what is meant is the name, whatever has become of the file.
+        name = posixpath.normpath(posixpath.join(site, row[0].replace(os.sep, "/")))
+        if not name.startswith(("../", "/")) and name != ".." and ":" not in name[1:2]:
+            yield name, row[1], row[2]
 
 
-def plain_files(env: Path) -> Iterator[Path]:
-    """Every file but links and byte code."""
-    for root, folders, names in os.walk(env):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(root) / name
-            if not is_byte_code(path.as_posix()) and path.is_file() and not path.is_symlink():
-                yield path
+def plain_files(folder: Path) -> Iterator[Path]:
+    """Every file under ``folder`` but links and byte code, sorted."""
+    if folder.is_dir():
+        yield from (folder / name for name in sorted(plain_names(folder)))
+
+
+def _nothing(folder: str) -> bool:
+    return False
+
+
+def plain_names(env: Path, skipped: Callable[[str], bool] = _nothing) -> Iterator[str]:
+    """Path under ``env``, with slashes, of every file but links and byte code; folders that are
+    ``skipped`` (given with a slash behind) are not looked into."""
+    folders = [("", str(env))]
+    while folders:
+        prefix, folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if not skipped(name + "/"):
+                        folders.append((name + "/", entry.path))
+                elif entry.is_file(follow_symlinks=False) and not is_byte_code(name):
+                    yield name
 
 
 def is_byte_code(name: str) -> bool:
     """What Python writes by itself, and checks by itself against the source."""
-    path = PurePosixPath(name)
-    return path.suffix == ".pyc" and path.parent.name == "__pycache__"
+    return name.endswith(".pyc") and "__pycache__" in name.split("/")[-2:-1]
 
 
 def sha256_of(path: Path, tick: Callable[[], None]) -> str:

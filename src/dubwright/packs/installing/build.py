@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from dubwright.packs.record import (
     Record,
     env_python,
     identity,
+    is_byte_code,
     measure_models,
     tree_bytes,
     write_record,
@@ -64,9 +66,16 @@ class Build:
         if site.plan.lock is not None:
             self._climbed = climb(site, self._attempt)
         unlisted = self._weights(paths, own)
-        canary = self._check()
-        wall_s = time.monotonic() - started
-        record = site.beating(lambda: self._record(canary, unlisted, wall_s))
+        with ThreadPoolExecutor(1, "tree") as thread:
+            # Beside the check, which waits for another process most of the time.
+            taken = thread.submit(tree_bytes, site.folder, lambda name: not is_byte_code(name))
+            canary = self._check()
+            site.steps.enter("record")
+            disk_bytes = site.beating(taken.result)
+        record = site.beating(lambda: self._record(canary, unlisted))
+        disk_bytes += tree_bytes(site.folder, is_byte_code)
+        wall_s = round(time.monotonic() - started, 3)
+        record = replace(record, disk_bytes=disk_bytes, wall_s=wall_s)
         write_record(site.folder, record)
         return record
 
@@ -213,20 +222,24 @@ class Build:
             site.manifest.env,
         )
 
-    def _record(self, canary: CanaryRun | None, unlisted: tuple[str, ...], wall_s: float) -> Record:
+    def _record(
+        self,
+        canary: CanaryRun | None,
+        unlisted: tuple[str, ...],
+    ) -> Record:
         site, plan, climbed = self._site, self._site.plan, self._climbed
         models = measure_models(site.models)
         resolution = climbed.resolution if climbed else None
         by_lock = resolution is None or resolution.lock is not None
-        listed = "\n".join(resolution.requirements) if resolution else ""
+        asked = "\n".join(resolution.requirements) if resolution else ""
         files = dict(self._files.verified)
         locks = lock_hash(site.manifest, plan.lock.sha256 if plan.lock else "")
-        record = Record(
+        return Record(
             name=site.name,
             version=site.manifest.version,
             identity=identity(
                 site.manifest.version,
-                locks if by_lock else hashlib.sha256(listed.encode()).hexdigest(),
+                locks if by_lock else hashlib.sha256(asked.encode()).hexdigest(),
                 models,
             ),
             lock_sha256=locks,
@@ -245,10 +258,8 @@ class Build:
             download_bytes=sum(one.size_bytes for one in files.values()),
             unpacked_bytes=plan.unpacked_bytes,
             uv=site.uv.version(),
-            wall_s=round(wall_s, 3),
             installed_at=round(time.time(), 3),
         )
-        return replace(record, disk_bytes=tree_bytes(site.folder))
 
 
 def _distributions(env: Path) -> dict[str, str]:

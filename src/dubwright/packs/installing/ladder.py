@@ -102,7 +102,8 @@ def _told(site: Site, attempts: list[Attempt], problems: list[Problem]) -> Probl
     last, first = problems[-1], problems[0]
     # A failure that stops, such as a lost network, is the cause; otherwise the first one is.
     cause = last if last.code in STOPS else first
-    tried = "\n".join(f"{n}. {one.rung}: {one.reason}" for n, one in enumerate(attempts, 1))
+    listed = "\n".join(f"{n}. {one.rung}: {one.reason}" for n, one in enumerate(attempts, 1))
+    tried = f"\n\nWhat was tried:\n{listed}" if len(attempts) > 1 else ""
     action = cause.next_action
     builds = any(one.code == "pack-no-wheel" for one in problems)
     if builds and not site.options.allow_source_builds and cause.code not in STOPS:
@@ -115,5 +116,5 @@ def _told(site: Site, attempts: list[Attempt], problems: list[Problem]) -> Probl
         cause.code,
         cause.message,
         action,
-        f"{cause.detail}\n\nWhat was tried:\n{tried}".strip(),
+        f"{cause.detail}{tried}".strip(),
     )

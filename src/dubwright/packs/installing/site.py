@@ -86,9 +86,10 @@ class Site:
 
         thread = threading.Thread(target=run, name=f"install {self.name}", daemon=True)
         thread.start()
+        thread.join(_BEAT_S)
         while thread.is_alive():
-            thread.join(_BEAT_S)
             self.beat()
+            thread.join(_BEAT_S)
         if errors:
             raise errors[0]
         return results[0]

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from dubwright.packs.fetch.fetcher import FetchState
 
 Step = Literal[
-    "wait", "preflight", "python", "resolve", "download", "install", "prepare", "check", "done"
+    "wait",
+    "preflight",
+    "python",
+    "resolve",
+    "download",
+    "install",
+    "prepare",
+    "check",
+    "record",
+    "done",
 ]
 
 _SPAN: dict[str, tuple[float, float]] = {
@@ -26,6 +35,7 @@ _SPAN: dict[str, tuple[float, float]] = {
     "install": (0.80, 0.88),
     "prepare": (0.88, 0.93),
     "check": (0.93, 0.99),
+    "record": (0.99, 1.0),
     "done": (1.0, 1.0),
 }
 """Where each step lies in a pack's 0..1; downloads take nearly all of the time."""
@@ -39,6 +49,7 @@ _WORDS = {
     "install": "installing",
     "prepare": "converting the weights",
     "check": "checking",
+    "record": "writing down what was built",
     "done": "ready",
 }
 

@@ -47,7 +47,8 @@ def refreshed(home: Home, plans: Sequence[PackPlan]) -> tuple[tuple[PackPlan, ..
 
 
 def _again(label: str) -> NextAction:
-    return NextAction(label, "packs plan", {"refresh": True})
+    # The fetcher's labels are of installs; here something was only asked.
+    return NextAction(label.replace("install again", "ask again"), "packs plan", {"refresh": True})
 
 
 def _in(new: Mapping[str, PlanFile], old: PlanFile) -> PlanFile:
