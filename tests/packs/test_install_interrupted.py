@@ -73,17 +73,19 @@ def test_two_installers_at_once_make_one_installation(
 
 INSTALL = """
 import sys
+import time
 from pathlib import Path
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
-Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(
-    ["tiny-pack"], events=lambda event: print(event.step, flush=True)
-)
+def tell(event):
+    print(event.step, flush=True)
+    time.sleep(0.05)  # short steps take long enough to be killed in
+Packs(Home.find(sys.argv[1]), [Path(sys.argv[2])]).install(["tiny-pack"], events=tell)
 """
 
 
-STEPS = ("download", "resolve", "download", "install", "prepare", "check")
-"""In the order in which they are killed: the weights come first, then the index is asked for the rest."""
+LATER = ("resolve", "install", "prepare", "check")
+"""Killed in turns, once enough was killed while it was downloading."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
@@ -99,7 +101,8 @@ def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
     hit: Counter[str] = Counter()
     verified: dict[str, int] = {}
     for number in range(kills):
-        hit[killed(home, scene.packs, STEPS[number % len(STEPS)], chance)] += 1
+        step = "download" if number < 0.4 * kills else LATER[number % len(LATER)]
+        hit[killed(home, scene.packs, step, chance)] += 1
         status = scene.packs.status("tiny-pack")
         assert status.state == "installed"
         assert value(scene.packs) == (1.0 if status.outdated else 2.0)
@@ -110,7 +113,7 @@ def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
         for path in (home.downloads / "files").glob("*/*/*"):
             verified.setdefault(path.name, sent[path.name])
     assert hit["download"] >= 2
-    assert len(hit) >= 4, hit
+    assert len(hit) >= (3 if kills < 10 else 4), hit
     scene.served.faults.clear()
     scene.works()
     assert wait_until(lambda: not processes_of(home), 5.0), processes_of(home)
@@ -134,7 +137,7 @@ def killed(home: Home, packs: Packs, step: str, chance: random.Random) -> str:
         for line in process.stdout:
             if line.strip() in (step, "done"):
                 break
-        time.sleep(chance.uniform(0.0, 0.4))
+        time.sleep(0.4 * chance.random() * chance.random())
         process.kill()
         process.wait()
         return [step, *process.stdout.read().split()][-1]
