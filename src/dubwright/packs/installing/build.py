@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,10 +48,15 @@ class Build:
         self._site = site
         self._files = files
         self._climbed: Climbed | None = None
+        self._env_bytes: Future[int] | None = None
         self._python: Interpreter | None = site.plan.interpreter
 
     def run(self) -> Record:
         """Bring the files, build, convert, check and write the record. Raises Problem and Cancelled."""
+        with ThreadPoolExecutor(1, "tree") as self._beside:
+            return self._run()
+
+    def _run(self) -> Record:
         site = self._site
         started = time.monotonic()
         site.models.mkdir(parents=True)
@@ -66,16 +71,11 @@ class Build:
         if site.plan.lock is not None:
             self._climbed = climb(site, self._attempt)
         unlisted = self._weights(paths, own)
-        with ThreadPoolExecutor(1, "tree") as thread:
-            # Beside the check, which waits for another process most of the time.
-            taken = thread.submit(tree_bytes, site.folder, lambda name: not is_byte_code(name))
-            canary = self._check()
-            site.steps.enter("record")
-            disk_bytes = site.beating(taken.result)
+        canary = self._check()
+        site.steps.enter("record")
         record = site.beating(lambda: self._record(canary, unlisted))
-        disk_bytes += tree_bytes(site.folder, is_byte_code)
         wall_s = round(time.monotonic() - started, 3)
-        record = replace(record, disk_bytes=disk_bytes, wall_s=wall_s)
+        record = replace(record, disk_bytes=self._disk_bytes(), wall_s=wall_s)
         write_record(site.folder, record)
         return record
 
@@ -96,6 +96,10 @@ class Build:
             # Damaged on the disk since it was verified: found out by uv, fetched again, once.
             self._files.distrust(files)
             make_environment(site, python.path, resolution, self._files.get(files))
+        # Looked at beside the checks, which wait for other processes most of the time.
+        self._env_bytes = self._beside.submit(
+            tree_bytes, site.folder / "env", lambda name: not is_byte_code(name)
+        )
         if site.manifest.kind == "backend":
             check_imports(site, self._spec())
         return resolution
@@ -221,6 +225,13 @@ class Build:
             site.folder.name,
             site.manifest.env,
         )
+
+    def _disk_bytes(self) -> int:
+        """What the folder takes now: the checks have added byte code to the environment."""
+        site, env = self._site, self._site.folder / "env"
+        taken = site.beating(self._env_bytes.result) if self._env_bytes is not None else 0
+        beside = sum(one.stat().st_size for one in site.folder.iterdir() if one.is_file())
+        return taken + tree_bytes(env, is_byte_code) + tree_bytes(site.models) + beside
 
     def _record(
         self,

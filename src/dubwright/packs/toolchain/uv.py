@@ -73,7 +73,7 @@ class Uv:
         self._log.write("$ " + " ".join(command) + "\n")
         self._log.flush()
         if sys.platform != "win32":
-            command = [sys.executable, "-I", tether.__file__, *command]
+            command = [sys.executable, "-I", "-S", tether.__file__, *command]
         popen = subprocess.Popen(
             command,
             cwd=cwd,
