@@ -269,9 +269,9 @@ def test_a_real_pack_installs_from_the_configured_index(
     name: str, tmp_path: Path, uv: Path
 ) -> None:
     packs = Packs(Home(tmp_path / "home", str(uv)))
-    (plan,) = packs.plan([name])
+    plan = packs.plan([name])[-1]
     try:
-        (status,) = packs.install([name])
+        status = packs.install([name])[-1]
     except Problem as problem:
         if problem.code in ("pack-no-network", "pack-not-on-index"):
             pytest.skip(f"no package index: {problem.message}")

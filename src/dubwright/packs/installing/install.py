@@ -109,6 +109,7 @@ def _install_one(
     with (
         locked(home, manifest.id, lambda: steps.enter("wait")),
         locked(home, _EVERY, lambda: steps.enter("wait")),
+        os_errors(home, manifest.id),
     ):
         recover(home, manifest.id)
         _sweep(home)
@@ -117,7 +118,7 @@ def _install_one(
         if current and manifest.kind != "toolchain":
             return steps.enter("done")  # the log of when it was installed stays the newest
         work = _look_for_tools if manifest.kind == "toolchain" else _build_and_swap
-        with _log(home, manifest.id) as log, os_errors(home, manifest.id):
+        with _log(home, manifest.id) as log:
             work(home, manifest, manifests, steps, options, log)
     return steps.enter("done")
 
@@ -143,9 +144,11 @@ def _build_and_swap(
     new = aside(home, "new", manifest.id)
     site = Site(home, manifest, plan, new, options, uv, steps, log)
     try:
-        with _supply(home, manifest, options) as supply:
-            record = Build(site, Gatherer(site, supply)).run()
-        swap(home, manifest.id, new)
+        # Here too: the log tells of it, and what fills the disk is still there to be seen.
+        with os_errors(home, manifest.id):
+            with _supply(home, manifest, options) as supply:
+                record = Build(site, Gatherer(site, supply)).run()
+            swap(home, manifest.id, new)
     except Problem as problem:
         log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
         raise _with_manual(problem, manifest) from problem
