@@ -186,11 +186,15 @@ CASES = (
         "answered 503 Service Unavailable: trying again",
     ),
     Case("redirects", "redirect-loop", None, "pack-redirects", "never to the file"),
-    Case("login page", "web-page", None, "pack-hash-mismatch", "not the file"),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+LOGIN_PAGE = Case("login page", "web-page", None, "pack-hash-mismatch", "not the file")
+
+
+@pytest.mark.parametrize(
+    "case", [*CASES, pytest.param(LOGIN_PAGE, marks=pytest.mark.slow)], ids=lambda case: case.id
+)
 def test_a_fault_is_shown_and_named_and_a_retry_fetches_what_is_missing(
     case: Case, scene: Scene
 ) -> None:
@@ -233,7 +237,7 @@ def is_told(case: Case, name: str, scene: Scene, problem: Problem) -> None:
     [
         pytest.param("status", 401, "pack-index-refused", "401", "", marks=pytest.mark.slow),
         pytest.param("status", 403, "pack-index-refused", "403", "", marks=pytest.mark.slow),
-        ("status", 404, "pack-not-on-index", WHEEL, ""),
+        pytest.param("status", 404, "pack-not-on-index", WHEEL, "", marks=pytest.mark.slow),
         ("status", 429, "pack-index-down", "429", "it asked to wait 1 s"),
         ("status", 503, "pack-index-down", "503", "it asked to wait 1 s"),
         pytest.param(
@@ -325,6 +329,7 @@ def test_a_certificate_of_an_unknown_authority(
         assert served.sent[WEIGHTS] == len(served.files[WEIGHTS])
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone(scene: Scene) -> None:
     with Misbehaving() as gone:
         pass
