@@ -33,7 +33,7 @@ def state(pack: PackProgress) -> str:
 
 
 def words(pack: PackProgress) -> str:
-    """What there is to say of a pack beside its state: bytes, rate, time left, file."""
+    """What there is to say of a pack beside its state: bytes, rate, time left, file, what it waits for."""
     if pack.problem is not None:
         return pack.problem.message
     said = []
@@ -44,7 +44,9 @@ def words(pack: PackProgress) -> str:
             said.append(f"{size(pack.rate_bytes_s)}/s")
         if pack.left_s is not None:
             said.append(f"{clock(pack.left_s)} left")
-        if pack.file:
+        if pack.waiting:
+            said.append(short(pack.waiting, 2 * _FILE_CHARS))
+        elif pack.file:
             said.append(short(pack.file, _FILE_CHARS))
     return ", ".join(said)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from dubwright.home import PACKS_VARIABLE, Home
 from dubwright.packs.manifest import Manifest, load_manifests
 from dubwright.packs.record import env_python
-from dubwright.packs.state import READY, PackStatus, estimate, pack_status
+from dubwright.packs.state import READY, PackStatus, estimate, newest_log, pack_status
 from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -205,10 +204,7 @@ class Packs:
 
     def log_path(self, name: str) -> Path | None:
         """The newest install log."""
-        self.manifest(name)
-        pattern = re.compile(re.escape(name) + r"-\d{8}-\d{6}\.log")
-        logs = self._home.pack_logs.glob(f"{name}-*.log")
-        return max((path for path in logs if pattern.fullmatch(path.name)), default=None)
+        return newest_log(self._home, self.manifest(name).id)
 
     def log(self, name: str) -> str:
         """The text of the newest install log. Raises Problem ``pack-no-log``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from dubwright.packs.wheels import Target, lock_file_sha256, read_lock
 
 PackState = Literal["builtin", "available", "installed", "broken", "unavailable"]
 READY: frozenset[PackState] = frozenset({"builtin", "installed"})
+_FAILED = re.compile(r"^failed: [a-z-]+: (.+)$", re.MULTILINE)
+_LOG_TAIL_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ def pack_status(home: Home, manifest: Manifest) -> PackStatus:
         if not fits_here(manifest):
             why = f"there are no files for {sys.platform} on this kind of processor"
             return PackStatus(manifest, "unavailable", manifest.version, why=why)
-        return PackStatus(manifest, "available", manifest.version)
+        return PackStatus(
+            manifest, "available", manifest.version, why=last_failure(home, manifest.id)
+        )
     why = _damage(home.pack(manifest.id), manifest, record)
     outdated = record.lock_sha256 not in lock_hashes(manifest)
     if why:
@@ -77,6 +82,25 @@ def _record(home: Home, name: str) -> Record | None:
         put_back(home, name)
         record = read_record(home.pack(name))
     return record
+
+
+def last_failure(home: Home, name: str) -> str:
+    """How the newest install ended, "" when it did not fail or there was none."""
+    log = newest_log(home, name)
+    if log is None:
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+        tail = file.read().decode("utf-8", "replace")
+    found = _FAILED.findall(tail)
+    return f"the last install failed: {found[-1].rstrip('.')}" if found else ""
+
+
+def newest_log(home: Home, name: str) -> Path | None:
+    """The newest install log of a pack."""
+    pattern = re.compile(re.escape(name) + r"-\d{8}-\d{6}\.log")
+    logs = home.pack_logs.glob(f"{name}-*.log")
+    return max((path for path in logs if pattern.fullmatch(path.name)), default=None)
 
 
 def _damage(folder: Path, manifest: Manifest, record: Record) -> str:

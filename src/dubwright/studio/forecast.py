@@ -62,11 +62,13 @@ def foresee(
 
 
 def foresee_separation(studio: Studio, source: Path, out: Path, separator: str | None) -> Forecast:
-    """Forecast ``separate FILE``. Raises as probing does, and Problem ``disk-short``."""
+    """Forecast ``separate FILE``. Raises as probing does, Problem ``disk-short``, and
+    ``pack-not-installed`` where the separator is not."""
     from dubwright.media.probe import probe
     from dubwright.recipe import pick_separator
 
     name = pick_separator(studio.packs, separator)
+    studio.packs.require(name)
     asks = (_ask(studio.packs, "ingest", ("ingest",)), _ask(studio.packs, "separate", (name,)))
     duration_s = probe(source).duration_s
     action = NextAction(

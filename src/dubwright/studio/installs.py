@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import CLOSED, Job, JobEvent
 from dubwright.recipe import INSTALL_JOB, INSTALL_ONE_JOB
 from dubwright_kit import NextAction, Problem
+
+if TYPE_CHECKING:
+    from dubwright.packs.planning.bill import Bill
 
 InstallState = Literal[
     "queued",
@@ -60,6 +63,8 @@ class PackProgress:
     left_s: float | None = None
     file: str = ""
     note: str = ""
+    waiting: str = ""
+    """What a download waits for, such as a server that asked to come back later."""
     problem: Problem | None = None
 
 
@@ -124,6 +129,13 @@ def install_options(
     return options
 
 
+def check_room(bill: Bill) -> None:
+    """Raise the bill's Problem when the packs together do not fit: before any of them begins."""
+    for finding in bill.findings:
+        if finding.severity == "blocker" and finding.id == "pack-disk-full":
+            raise finding.problem
+
+
 def _found(supply: Path, names: Sequence[str]) -> Path:
     if not supply.exists():
         raise Problem(
@@ -170,5 +182,6 @@ def _present(name: str, child: Job, detail: Mapping[str, Any]) -> PackProgress:
         detail.get("left_s") if moving else None,
         str(detail.get("file") or "") if moving else "",
         str(detail.get("note") or "") if moving else "",
+        str(detail.get("waiting") or "") if moving else "",
         child.problem,
     )

@@ -81,6 +81,8 @@ def _ordered(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _forms(text: str) -> list[str]:
     """``text`` as it may stand in a log: plain, with slashes, quoted by Python or JSON."""
+    # Of a path the beginning is a folder, which others lie in too.
+    cuts = () if "/" in text or "\\" in text else (60, 40)
     forms = {
         text,
         text.replace("\\", "/"),
@@ -88,6 +90,6 @@ def _forms(text: str) -> list[str]:
         json.dumps(text)[1:-1],
         json.dumps(text, ensure_ascii=False)[1:-1],
         # Logs shorten lines; the beginning is enough to know one by.
-        *(text[:length] for length in (60, 40) if len(text) > length),
+        *(text[:length] for length in cuts if len(text) > length),
     }
     return sorted((one for one in forms if len(one) >= _SHORTEST), key=len, reverse=True)

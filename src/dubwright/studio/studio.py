@@ -353,12 +353,14 @@ class Studio(PackCare):
 
         ``supply``: a folder or zip to take files from instead of the network; ``own_weights``
         takes weights from it that are in no list. The same request while one is open is that one.
-        Raises Problem ``pack-unknown``, ``nothing-to-install`` and ``supply-missing``.
+        Raises Problem ``pack-unknown``, ``nothing-to-install``, ``supply-missing`` and, when there is
+        no room for all of them together, ``pack-disk-full``.
         """
-        from dubwright.studio.installs import install_options
+        from dubwright.studio.installs import check_room, install_options
 
         wanted = self.packs_in_order(names)
         options = install_options(wanted, allow_source_builds, supply, own_weights)
+        check_room(self.bill(wanted))
         job = self.job_engine.submit(request(INSTALL_JOB, None, options))
         return Handle(self.job_engine, self.crew, job)
 

@@ -224,6 +224,7 @@ def _look_for_tools(
 
     Nothing is built aside: a Python that is installed for packs stays where environments know it.
     """
+    from dubwright.packs.toolchain.managed import UNPACKED_BYTES
     from dubwright.packs.toolchain.toolchain import ensure_toolchain, toolchain_state
 
     steps.enter("python")
@@ -240,6 +241,7 @@ def _look_for_tools(
         log,
     )
     state = site.beating(lambda: toolchain_state(home, manifests))
+    estimated_bytes = tree_bytes(home.pythons) + UNPACKED_BYTES * len(state.builds)
     if not state.ready and options.supply is None:
         files = Gatherer(site)
         state = ensure_toolchain(
@@ -264,7 +266,7 @@ def _look_for_tools(
             lock_sha256=locks,
             distributions=state.distributions,
             paths=state.paths,
-            estimated_disk_bytes=tree_bytes(home.pythons),
+            estimated_disk_bytes=estimated_bytes,
             disk_bytes=tree_bytes(home.pythons),
             uv=state.uv_version,
             wall_s=round(time.monotonic() - begun, 3),

@@ -70,6 +70,8 @@ class InstallEvent:
     rate_bytes_s: float | None = None
     left_s: float | None = None
     file: str = ""
+    waiting: str = ""
+    """What the download waits for, such as a server that asked to come back later."""
 
 
 Events = Callable[[InstallEvent], None]
@@ -146,6 +148,7 @@ class Steps:
                 fetch.rate_bytes_s if fetch else None,
                 fetch.left_s if fetch else None,
                 fetch.current if fetch else "",
+                fetch.note if fetch else "",
             )
         )
         self._report(self._number + self._fraction, self._count, text)

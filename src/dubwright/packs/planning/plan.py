@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -277,9 +276,17 @@ def _environment(
     """Choose lock and Python. Raises ``pack-unavailable`` and ``pack-python-unfit``."""
     found = fit(manifest, interpreters, chosen_python(home, manifest.id))
     if found is None:
-        why = f"there are no files for {sys.platform} on this kind of processor"
-        raise unavailable(manifest, why)
+        raise unavailable(manifest, _misfit(manifest))
     return found.lock, found.interpreter, found.managed, found.wheels
+
+
+def _misfit(manifest: Manifest) -> str:
+    """What would have to be different for the first lock."""
+    from dubwright.packs.planning.misfit import why_no_files
+
+    first, here = manifest.locks[0], Target.here()
+    lock = read_lock(manifest.folder / first.file)
+    return why_no_files(lock, [here.with_python(version) for version in first.python])
 
 
 def _toolchain(
