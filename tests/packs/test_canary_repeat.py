@@ -76,7 +76,7 @@ def test_an_installed_pack_is_remembered_in_its_record(
     after = read_record(home.pack("tiny-pack"))
     assert after == replace(before, canary=report.run)
     assert report.run.clip_s == 4.0
-    assert known_canaries(home, packs) == {"tiny-pack": report.run}
+    assert known_canaries(home, packs)["tiny-pack"] == report.run
     assert packs.status("tiny-pack").state == "installed"
 
 

@@ -44,7 +44,7 @@ def measured(home: Home) -> Home:
     home.canaries.mkdir(parents=True)
     run = {"clip_s": 20.0, "start_s": 0.2, "wall_s": 0.2, "peak_rss_bytes": 100_000_000}
     for manifest in Packs(home).manifests.values():
-        if not manifest.installable:
+        if not manifest.installable and "ask" in manifest.canary:
             text = json.dumps({"version": manifest.version, "run": run})
             (home.canaries / f"{manifest.id}.json").write_text(text, "utf-8")
     return home

@@ -74,6 +74,7 @@ def test_killed_at_any_moment_the_old_or_the_new_one_is_there(
             assert value(packs) == (1.0 if status.outdated else 2.0)
             seen.add(value(packs))
             if not status.outdated:
+                studio.install_packs(["tiny-pack"]).wait()  # it may have been killed on the way out
                 back_to_first(home, index)
         job = studio.install_packs(["tiny-pack"]).wait()
         assert job.state == "done"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dubwright.packs.diagnosis.diagnose import again, install_problem
+from dubwright.packs.installing.refusals import disk_full
 from dubwright.packs.installing.resolution import Resolution, is_source, line
 from dubwright.packs.installing.site import Site
 from dubwright.packs.planning.plan import PlanFile
@@ -87,7 +88,10 @@ def _run_uv(site: Site, *arguments: str | Path) -> None:
     code, output = site.uv.run(arguments, site.folder, site.steps.follow_uv)
     if code != 0:
         site.say(f"uv ended with exit code {code}")
-        raise install_problem(site.name, output)
+        problem = install_problem(site.name, output)
+        if problem.code == "pack-disk-full":  # uv seldom says which disk
+            problem = disk_full(site.home, site.name, problem.detail)
+        raise problem
 
 
 def check_imports(site: Site, spec: GuestSpec) -> None:

@@ -34,12 +34,7 @@ def os_errors(home: Home, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL or getattr(error, "winerror", 0) == _FULL_ON_WINDOWS:
-            raise Problem(
-                "pack-disk-full",
-                f"{name} could not be installed: the disk with {_fullest(home)} is full.",
-                again(name, "free disk space, then install again"),
-                str(error),
-            ) from error
+            raise disk_full(home, name, str(error)) from error
         place = home.pack(name)
         if isinstance(error, PermissionError) and str(place) in _places(error):
             raise Problem(
@@ -52,6 +47,16 @@ def os_errors(home: Home, name: str) -> Iterator[None]:
             where = Path(error.filename) if error.filename else home.packs
             raise _not_writable(name, error, where) from error
         raise
+
+
+def disk_full(home: Home, name: str, detail: str) -> Problem:
+    """The Problem that names the folder; to be made before anything half-built is deleted."""
+    return Problem(
+        "pack-disk-full",
+        f"{name} could not be installed: the disk with {_fullest(home)} is full.",
+        again(name, "free disk space, then install again"),
+        detail,
+    )
 
 
 def _places(error: OSError) -> tuple[str, str]:
