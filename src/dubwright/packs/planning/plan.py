@@ -19,6 +19,8 @@ from dubwright.packs.wheels import Lock, Target, Wheel, read_lock
 from dubwright_kit import NextAction, Problem
 
 _VENV_BYTES = 20_000  # activation scripts and pyvenv.cfg
+_BYTE_CODE = 0.6
+"""Of the sources' bytes: 57.0 MB after 101.3 MB of TensorFlow's and Spleeter's had been imported."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def plan_one(
         replace(one, cached=_is_here(home, one), shared=one.stays and one.sha256 in unpacked)
         for one in files
     )
-    byte_code = sum(one.python_bytes for one in files if one.stays)
+    byte_code = byte_code_bytes(files)
     made = PackPlan(
         manifest.id,
         manifest.title,
@@ -198,11 +200,15 @@ def licences(manifest: Manifest) -> tuple[str, ...]:
 
 def disk_bytes(manifest: Manifest, files: Sequence[PlanFile]) -> int:
     """Estimate what ``files`` will take in the pack's folder: unpacked, with byte code, converted."""
-    stays = sum(
-        one.python_bytes + (0 if one.shared else one.unpacked_bytes) for one in files if one.stays
-    )
+    stays = sum(one.unpacked_bytes for one in files if one.stays and not one.shared)
+    stays += byte_code_bytes(files)
     environment = _VENV_BYTES if manifest.locks else 0
     return stays + environment + manifest.needs.disk_bytes
+
+
+def byte_code_bytes(files: Sequence[PlanFile]) -> int:
+    """The allowance for byte code: only what is imported gets it, the first time in the check."""
+    return int(_BYTE_CODE * sum(one.python_bytes for one in files if one.stays))
 
 
 def weight_files(manifest: Manifest) -> tuple[PlanFile, ...]:
