@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -162,3 +163,18 @@ def test_what_cannot_be_asked_for_is_said_at_once(studio: Studio, tmp_path: Path
     assert code() == "nothing-to-install"
     assert code("one-pack", supply=tmp_path / "nowhere") == "supply-missing"
     assert studio.jobs() == []
+
+
+def test_room_for_all_of_them_is_looked_at_before_the_first(
+    studio: Studio, tmp_path: Path, index: Index
+) -> None:
+    huge = tmp_path / "packs" / "one_pack" / "sizes.json"
+    sizes = json.loads(huge.read_text("utf-8"))
+    for one in sizes["files"].values():
+        one["unpacked_bytes"] = 10**16
+    huge.write_text(json.dumps(sizes), "utf-8")
+    with pytest.raises(Problem) as caught:
+        studio.install_packs(NAMES)
+    assert caught.value.code == "pack-disk-full"
+    assert not studio.jobs()
+    assert index.served == {}

@@ -139,11 +139,11 @@ def _build_and_swap(
     plan = plan_one(home, manifest, Interpreters.of(home), unpacked_here(home, manifests))
     for line in (f"{manifest.id} {manifest.version}, {uv.program} {uv.version()}", *plan.steps):
         log.write(line + "\n")
-    steps.enter("preflight")
-    _look_ahead(home, manifest, plan, options, log)
     new = aside(home, "new", manifest.id)
     site = Site(home, manifest, plan, new, options, uv, steps, log)
     try:
+        steps.enter("preflight")
+        _look_ahead(home, manifest, plan, options, log)
         # Here too: the log tells of it, and what fills the disk is still there to be seen.
         with os_errors(home, manifest.id):
             with _supply(home, manifest, options) as supply:
@@ -244,15 +244,22 @@ def _look_for_tools(
     estimated_bytes = tree_bytes(home.pythons) + UNPACKED_BYTES * len(state.builds)
     if not state.ready and options.supply is None:
         files = Gatherer(site)
-        state = ensure_toolchain(
-            home,
-            manifests,
-            None,
-            files.fetcher(files.connections()),
-            log,
-            steps.follow_fetch,
-            steps.follow_uv,
-        )
+        try:
+            state = ensure_toolchain(
+                home,
+                manifests,
+                None,
+                files.fetcher(files.connections()),
+                log,
+                steps.follow_fetch,
+                steps.follow_uv,
+            )
+        except Problem as problem:
+            # One Python that cannot be had must not stop the packs that have theirs: the pack that
+            # needs it says so itself.
+            if state.why or not any(one.interpreter for one in state.pythons):
+                raise
+            site.say(f"{problem.code}: {problem.message}")
     for line in state.steps:
         site.say(line)
     site.folder.mkdir(parents=True, exist_ok=True)
