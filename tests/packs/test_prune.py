@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dubwright.home import Home
-from dubwright.packs.care.prune import disk_bytes, pack_places, prune, stored
+from dubwright.packs.care.prune import pack_places, prune, stored
 from dubwright.packs.record import ModelFile, Record, tree_bytes, write_record
 from tests.packs.loopback import TinyWheel, fit_wheel, tiny_wheel
 from tests.packs.test_verify import SITE, install
@@ -29,7 +29,7 @@ def test_a_file_with_several_names_counts_once(tmp_path: Path) -> None:
     (tmp_path / "a" / "x").write_bytes(bytes(1_000))
     (tmp_path / "a" / "y").write_bytes(bytes(10))
     (tmp_path / "b" / "x").hardlink_to(tmp_path / "a" / "x")
-    assert disk_bytes(tmp_path / "a", tmp_path / "b", tmp_path / "gone") == 1_010
+    assert tree_bytes(tmp_path / "a", tmp_path / "b", tmp_path / "gone") == 1_010
 
 
 def test_only_what_nobody_else_needs(
@@ -59,10 +59,10 @@ def test_only_what_nobody_else_needs(
         files=brought(home, [shared, only]), distributions={"shared": "1.0", "tiny-fit": "1.0"},
     )  # fmt: skip
 
-    before = disk_bytes(*pack_places(home, "one"), home.pack("two"))
+    before = tree_bytes(*pack_places(home, "one"), home.pack("two"))
     shutil.rmtree(home.pack("one"))
     prune(home, removed)
-    freed = before - disk_bytes(*pack_places(home, "one"), home.pack("two"))
+    freed = before - tree_bytes(*pack_places(home, "one"), home.pack("two"))
     assert freed > 600_000, "the download and its one unpacked copy"
     assert not stored(home, only.sha256).exists()
     assert stored(home, shared.sha256).exists()
@@ -83,4 +83,4 @@ def test_only_what_nobody_else_needs(
 def test_a_pack_that_was_alone(tmp_path: Path) -> None:
     home = Home.find(tmp_path / "home").prepare()
     prune(home, Record("one", "1", "1+x", "x", distributions={"x": "1"}))
-    assert disk_bytes(*pack_places(home, "one")) == 0
+    assert tree_bytes(*pack_places(home, "one")) == 0

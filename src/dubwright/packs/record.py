@@ -159,14 +159,14 @@ def is_byte_code(name: str) -> bool:
     return name.endswith(".pyc")
 
 
-def tree_bytes(folder: Path, counts: Callable[[str], bool] = _any) -> int:
-    """Sum of file sizes under ``folder``; links are not followed, hard links counted once.
+def tree_bytes(*roots: Path, counts: Callable[[str], bool] = _any) -> int:
+    """Sum of file sizes under ``roots``; links are not followed, hard links counted once.
 
     Only files whose name ``counts`` are looked at.
     """
     seen: set[tuple[int, int]] = set()
     total = 0
-    folders = [str(folder)]
+    folders = [str(root) for root in roots]
     while folders:
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError),

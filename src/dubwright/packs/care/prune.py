@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,24 +9,6 @@ from pathlib import Path
 from dubwright.home import Home
 from dubwright.packs.care.uv_cache import forget
 from dubwright.packs.record import Record, read_record
-
-
-def disk_bytes(*folders: Path) -> int:
-    """Bytes of all files under ``folders``, a file with several names (hard links) once."""
-    seen: set[tuple[int, int]] = set()
-    total = 0
-    for folder in folders:
-        for root, _, names in os.walk(folder):
-            for name in names:
-                try:
-                    stat = os.lstat(f"{root}{os.sep}{name}")
-                except OSError:
-                    continue  # gone meanwhile
-                key = (stat.st_dev, stat.st_ino)
-                if stat.st_nlink == 1 or key not in seen:
-                    seen.add(key)
-                    total += stat.st_size
-    return total
 
 
 def pack_places(home: Home, name: str) -> tuple[Path, ...]:

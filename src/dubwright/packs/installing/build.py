@@ -98,7 +98,7 @@ class Build:
             make_environment(site, python.path, resolution, self._files.get(files))
         # Looked at beside the checks, which wait for other processes most of the time.
         self._env_bytes = self._beside.submit(
-            tree_bytes, site.folder / "env", lambda name: not is_byte_code(name)
+            tree_bytes, site.folder / "env", counts=lambda name: not is_byte_code(name)
         )
         if site.manifest.kind == "backend":
             check_imports(site, self._spec())
@@ -231,7 +231,7 @@ class Build:
         site, env = self._site, self._site.folder / "env"
         taken = site.beating(self._env_bytes.result) if self._env_bytes is not None else 0
         beside = sum(one.stat().st_size for one in site.folder.iterdir() if one.is_file())
-        return taken + tree_bytes(env, is_byte_code) + tree_bytes(site.models) + beside
+        return taken + tree_bytes(env, counts=is_byte_code) + tree_bytes(site.models) + beside
 
     def _record(
         self,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dubwright.home import Home
-from dubwright.packs.care.prune import disk_bytes, pack_places, prune
+from dubwright.packs.care.prune import pack_places, prune
 from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.fetch.settings import uv_environment
 from dubwright.packs.installing.gather import Gatherer
@@ -329,13 +329,13 @@ def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:
         if not home.pack(name).exists():
             return 0
         record = read_record(home.pack(name))
-        before = disk_bytes(*pack_places(home, name))
+        before = tree_bytes(*pack_places(home, name))
         gone = aside(home, "gone", name)
         home.pack(name).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
         if record is not None:
             prune(home, record)
-        return before - disk_bytes(*pack_places(home, name))
+        return before - tree_bytes(*pack_places(home, name))
 
 
 def put_back(home: Home, name: str) -> None:
