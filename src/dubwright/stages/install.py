@@ -145,6 +145,9 @@ def packs_failed(job: Job, failed: Sequence[Job]) -> Problem:
     roots = [(name, why) for name, why in told if why.code != NEEDS_FAILED] or told
     waiting = [name for name, _ in told if name not in dict(roots)]
     after = f" These wait for it: {', '.join(waiting)}." if waiting else ""
+    others = len(install_names(job)) - len(told)
+    if others > 0:
+        after += f" The other {others} {'is' if others == 1 else 'are'} installed."
     if len(roots) == 1:
         name, why = roots[0]
         return Problem(why.code, why.message + after, _onward(name, why, retry), why.detail)
