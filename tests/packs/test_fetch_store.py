@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dubwright.packs.fetch.parts import Source
 from dubwright.packs.fetch.store import NotTheFileError, Store
 
 DATA = b"some bytes" * 1000
@@ -117,3 +118,18 @@ def test_prune_frees_what_nobody_needs_but_nothing_in_use(store: Store, supplied
 def test_pruning_an_empty_store(store: Store) -> None:
     assert store.prune(set()) == 0
     assert not store.root.exists()
+
+
+def test_only_who_holds_a_part_deletes_it(store: Store) -> None:
+    key = "a" * 64
+    ours, theirs = store.part(key), store.part(key)
+    assert ours.take()
+    ours.open(lambda: None)
+    ours.begin(Source("somewhere"))
+    ours.write(b"half")
+    assert not theirs.take()
+    theirs.drop()
+    assert ours.path.exists()
+    ours.drop()
+    assert not ours.path.exists()
+    ours.close()

@@ -89,6 +89,33 @@ def test_an_update_replaces_and_changes_the_identity(
 
 
 @pytest.mark.parametrize(
+    "setting", ['[tool.uv]\nrequired-version = "==0.0.1"', '[tool.uv.pip]\ntarget = "elsewhere"']
+)
+def test_uv_settings_of_other_projects_do_not_count(
+    home: Home, folder: Path, index: Index, tmp_path: Path, setting: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(setting + "\n", "utf-8")
+    wheel = fit_wheel("1.0", 1)
+    index.wheels.append(wheel)
+    packs = Packs(home, [own_pack(folder, wheel)])
+    packs.install(["tiny-pack"])
+    assert value(packs) == 1.0
+    assert not list(tmp_path.rglob("elsewhere"))
+
+
+def test_an_update_takes_away_the_downloads_of_the_old_one(
+    home: Home, folder: Path, index: Index
+) -> None:
+    first, second = fit_wheel("1.0", 1, 1000), fit_wheel("2.0", 2, 1000)
+    index.wheels += [first, second]
+    Packs(home, [own_pack(folder, first)]).install(["tiny-pack"])
+    packs = Packs(home, [own_pack(folder, second)])
+    packs.install(["tiny-pack"])
+    assert [path.name for path in home.downloads.glob("files/*/*/*.whl")] == [second.name]
+    assert value(packs) == 2.0
+
+
+@pytest.mark.parametrize(
     ("fault", "code"),
     [
         ("404", "pack-not-on-index"),

@@ -93,10 +93,14 @@ def test_a_plain_file_beside_another(tmp_path: Path, models: Path) -> None:
     for name in ("a.onnx", "b.onnx"):
         path = tmp_path / f"{name} (1)"
         path.write_bytes(name.encode())
-        one = weights(b"", {}, name=name, unpack="", into="")
+        one = weights(name.encode(), {}, name=name, unpack="", into="")
         assert place_weights(one, path, models, quiet)[name].sha256 == sha256(name.encode())
     assert files_under(models) == {"a.onnx": b"a.onnx", "b.onnx": b"b.onnx"}
     assert (tmp_path / "a.onnx (1)").exists()
+    other = weights(b"other", {}, name="c.onnx", unpack="", into="")
+    with pytest.raises(Problem, match=r"c\.onnx"):
+        place_weights(other, tmp_path / "a.onnx (1)", models, quiet)
+    assert not (models / "c.onnx").exists()
 
 
 @pytest.mark.parametrize("change", ["missing", "other"])

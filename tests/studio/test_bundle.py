@@ -32,6 +32,8 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "annamaria")
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnopqrstuvwx")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    for name in ("OS_PASSCODE", "OS_USERNAME", "SSL_CERT_PASS", "LANGFUSE_HOST", "DUBWRIGHT_AUTH"):
+        monkeypatch.setenv(name, "opensesame")
     return folder
 
 

@@ -39,12 +39,15 @@ Not in it: films, sounds, transcripts, translations, titles and names of films. 
 tokens "***". Of variables that could tell something only the name is given.
 """
 # Their values tell about a machine, not about a person.
-_HARMLESS = (
-    "LANG", "LANGUAGE", "LC_", "TERM", "TZ", "SHELL", "OS", "PROCESSOR_", "NUMBER_OF_PROCESSORS",
-    "PYTHONUTF8", "PYTHONIOENCODING", "OMP_NUM_THREADS", "DUBWRIGHT_", "UV_OFFLINE", "UV_NO_CACHE",
-    "UV_LINK_MODE", "UV_CACHE_DIR", "SSL_CERT_", "CUDA_VISIBLE_DEVICES",
+_HARMLESS = frozenset(
+    {
+        "LANG", "LANGUAGE", "TERM", "TZ", "SHELL", "OS", "NUMBER_OF_PROCESSORS", "PYTHONUTF8",
+        "PYTHONIOENCODING", "OMP_NUM_THREADS", "UV_OFFLINE", "UV_NO_CACHE", "UV_LINK_MODE",
+        "UV_CACHE_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES",
+    }
 )  # fmt: skip
-_NEVER = ("DATABASE", "TOKEN", "SECRET", "PASSWORD", "KEY")
+_HARMLESS_PREFIXES = ("LC_", "PROCESSOR_", "DUBWRIGHT_")
+_NEVER = ("DATABASE", "TOKEN", "SECRET", "PASS", "KEY", "CREDENTIAL", "AUTH")
 
 
 @dataclass(frozen=True)
@@ -169,12 +172,13 @@ def _tail(path: Path) -> str:
     return f"[the first {start:,} B are left out]\n{text}" if start else text
 
 
+def _is_harmless(name: str) -> bool:
+    known = name in _HARMLESS or name.startswith(_HARMLESS_PREFIXES)
+    return known and not any(word in name for word in _NEVER)
+
+
 def _variables(env: Mapping[str, str]) -> dict[str, Any]:
-    told = [
-        name
-        for name in sorted(env)
-        if name.upper().startswith(_HARMLESS) and not any(word in name.upper() for word in _NEVER)
-    ]
+    told = [name for name in sorted(env) if _is_harmless(name.upper())]
     return {"values": {name: env[name] for name in told}, "set": sorted(set(env) - set(told))}
 
 

@@ -16,13 +16,14 @@ def pack_places(home: Home, name: str) -> tuple[Path, ...]:
     return home.pack(name), home.downloads, home.uv_cache
 
 
-def prune(home: Home, removed: Record) -> None:
+def prune(home: Home, removed: Record, now: Record | None = None) -> None:
     """Delete the downloads of ``removed`` that no installed pack names, and make uv forget the
-    projects that no installed pack has. Call it with the locks held, after the pack is gone.
+    projects that no installed pack has. Call it with the locks held, after the pack is gone, or
+    replaced by ``now``.
 
     Downloads of packs that are not installed yet, or only in part, stay: they are theirs to go on.
     """
-    others = list(_records(home, removed.name))
+    others = [*_records(home, removed.name), *([now] if now is not None else [])]
     kept = {file.sha256 for one in others for file in one.files.values()}
     for file in removed.files.values():
         if file.sha256 not in kept:

@@ -19,7 +19,7 @@ from dubwright.packs.care.inventory import (
 from dubwright.packs.care.uv_cache import forget
 from dubwright.packs.installing.pace import Paced
 from dubwright.packs.manifest import Manifest
-from dubwright.packs.record import Record, env_python
+from dubwright.packs.record import Record, env_python, read_record
 from dubwright_kit import NextAction, Problem
 
 _NAMED = 3
@@ -61,6 +61,13 @@ def verify(
     if result.sound:
         clear_damage(folder)
         return result
+    now = read_record(folder)
+    if now is not None and now.installed_at != record.installed_at:
+        raise Problem(
+            "pack-in-use",
+            f"{manifest.id} was installed again while it was checked, so nothing is known.",
+            NextAction("check it again", "packs verify", {"_": [manifest.id]}),
+        )
     note_damage(folder, result.missing, result.changed)
     forget(home, result.distributions)
     names = [*result.missing, *result.changed]

@@ -8,7 +8,7 @@ HIDDEN = "***"
 
 _SECRETS = (
     # user:password@ (or token@) of an address
-    (re.compile(r"(://)[^/\s@'\"`<>]{1,500}@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(://)[^/\s'\"`<>]{1,500}@"), rf"\1{HIDDEN}@"),
     # values of parameters and settings whose names end in what they are
     (
         re.compile(

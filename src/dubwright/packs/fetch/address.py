@@ -68,6 +68,13 @@ def with_login(url: str, user: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=login + _place(parts)))
 
 
+def origin_of(url: str) -> str:
+    """Return "scheme://host:port", the port always there: what a login may be sent to."""
+    parts = split(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
 def host_of(url: str) -> str:
     """Return "host" or "host:port" (where it is not the scheme's own), for people and for comparing."""
     parts = split(url)

@@ -115,8 +115,10 @@ class Part:
             self._forget()
 
     def drop(self) -> None:
-        """Delete it."""
+        """Delete it, when it is ours: a thread that was left behind must not take another's away."""
         with self._guard:
+            if self._lock is None:
+                return
             self._close_file()
             self._forget()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dubwright.packs.fetch.address import hidden, host_of, login_of, split
+from dubwright.packs.fetch.address import hidden, host_of, login_of, origin_of, split
 from dubwright.packs.fetch.default_index import default_index
 from dubwright.packs.fetch.trouble import Again
 from dubwright.packs.fetch.uv_config import truth, uv_indexes
@@ -132,13 +132,13 @@ class IndexSettings:
     trusted_hosts: frozenset[str] = frozenset()
     """ "host" or "host:port" whose certificate is not looked at."""
     logins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """By "host" or "host:port": of the indexes, and of netrc for the rest."""
+    """By origin ("https://host:443") of the indexes; by host name what netrc says."""
     origin: str = ""
     """What said so, for people; without passwords."""
 
     def login(self, url: str) -> tuple[str, str] | None:
         """Return user and password for ``url``'s host."""
-        return self.logins.get(host_of(url)) or self.logins.get(split(url).hostname or "")
+        return self.logins.get(origin_of(url)) or self.logins.get(split(url).hostname or "")
 
     def trusts(self, url: str) -> bool:
         """True when the host's certificate shall not be looked at."""
@@ -273,12 +273,13 @@ def _excepted(name: str, port: int | None, rule: str) -> bool:
 
 
 def _logins(addresses: tuple[str, ...], env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Logins in ``addresses`` count for their whole host (files often lie beside the index)."""
+    """Logins in ``addresses`` count for their whole origin (files often lie beside the index), never
+    for another port or an unencrypted connection to the same host."""
     found = _netrc(env)
     for address in reversed(addresses):  # the first one wins
         login = login_of(address)
         if login is not None:
-            found[host_of(address)] = login
+            found[origin_of(address)] = login
     return found
 
 

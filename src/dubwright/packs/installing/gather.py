@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Gatherer:
         self.site.steps.enter("download")
         found = {}
         missing = []
-        for one in files:
+        for one in {one.sha256 or one.name: one for one in files}.values():
             path = self._here(one)
             if path is None:
                 missing.append(one)
@@ -111,6 +112,14 @@ class Gatherer:
         from dubwright.packs.fetch.download import Wanted
 
         site = self.site
+        if os.environ.get("UV_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+            raise Problem(
+                "pack-offline",
+                f"{site.name} needs {len(files)} files that are not here, and UV_OFFLINE forbids to "
+                "fetch them.",
+                again(site.name, "unset UV_OFFLINE, then install again"),
+                "\n".join(one.name for one in files),
+            )
         connections = self.connections()
         urls = self._locate(connections, [one for one in files if not one.url])
         wanted = [

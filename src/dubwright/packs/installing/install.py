@@ -17,24 +17,22 @@ from dubwright.packs.fetch.settings import uv_environment
 from dubwright.packs.installing.gather import Gatherer
 from dubwright.packs.installing.options import InstallOptions
 from dubwright.packs.installing.refusals import check_writable, os_errors
-from dubwright.packs.installing.site import Site
+from dubwright.packs.installing.site import Site, beating
 from dubwright.packs.installing.steps import Events, Steps, unheard
+from dubwright.packs.installing.tools import install_tools
 from dubwright.packs.manifest import Manifest
 from dubwright.packs.planning.order import in_order
 from dubwright.packs.planning.plan import PackPlan, manifest_of, plan_one, unpacked_here
 from dubwright.packs.planning.preflight import preflight, stop
 from dubwright.packs.record import (
     LOG_TIME,
-    Record,
     aside,
-    identity,
     read_record,
     recover,
     swap,
     tree_bytes,
-    write_record,
 )
-from dubwright.packs.state import PackStatus, lock_hash, pack_status
+from dubwright.packs.state import PackStatus, pack_status
 from dubwright.packs.toolchain.interpreter import Interpreters, find_uv
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -117,9 +115,16 @@ def _install_one(
         current = status.state == "installed" and not status.outdated and not options.own_weights
         if current and manifest.kind != "toolchain":
             return steps.enter("done")  # the log of when it was installed stays the newest
-        work = _look_for_tools if manifest.kind == "toolchain" else _build_and_swap
         with _log(home, manifest.id) as log:
-            work(home, manifest, manifests, steps, options, log)
+            try:
+                if manifest.kind == "toolchain":
+                    uv = _uv(home, manifest.id, log)
+                    install_tools(home, manifest, manifests, steps, options, uv, log)
+                else:
+                    _build_and_swap(home, manifest, manifests, steps, options, log)
+            except Problem as problem:
+                log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
+                raise _with_manual(problem, manifest) from problem
     return steps.enter("done")
 
 
@@ -136,24 +141,26 @@ def _build_and_swap(
 
     steps.enter("python")
     uv = _uv(home, manifest.id, log)
-    plan = plan_one(home, manifest, Interpreters.of(home), unpacked_here(home, manifests))
+    plan = beating(
+        steps,
+        lambda: plan_one(home, manifest, Interpreters.of(home), unpacked_here(home, manifests)),
+    )
     for line in (f"{manifest.id} {manifest.version}, {uv.program} {uv.version()}", *plan.steps):
         log.write(line + "\n")
-    new = aside(home, "new", manifest.id)
+    new, old = aside(home, "new", manifest.id), read_record(home.pack(manifest.id))
     site = Site(home, manifest, plan, new, options, uv, steps, log)
     try:
         steps.enter("preflight")
-        _look_ahead(home, manifest, plan, options, log)
+        site.beating(lambda: _look_ahead(home, manifest, plan, options, log))
         # Here too: the log tells of it, and what fills the disk is still there to be seen.
         with os_errors(home, manifest.id):
             with _supply(home, manifest, options) as supply:
                 record = Build(site, Gatherer(site, supply)).run()
             swap(home, manifest.id, new)
-    except Problem as problem:
-        log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
-        raise _with_manual(problem, manifest) from problem
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    if old is not None:
+        prune(home, old, record)
     log.write(
         f"ready: {record.identity}, {record.disk_bytes:,} B "
         f"(estimated {record.estimated_disk_bytes:,} B), {record.wall_s:.1f} s\n"
@@ -212,76 +219,6 @@ def _sweep(home: Home) -> None:
             left.unlink(missing_ok=True)
 
 
-def _look_for_tools(
-    home: Home,
-    manifest: Manifest,
-    manifests: Mapping[str, Manifest],
-    steps: Steps,
-    options: InstallOptions,
-    log: TextIO,
-) -> None:
-    """uv and a Python for every ticked pack: found, or fetched beside those that are there already.
-
-    Nothing is built aside: a Python that is installed for packs stays where environments know it.
-    """
-    from dubwright.packs.toolchain.managed import UNPACKED_BYTES
-    from dubwright.packs.toolchain.toolchain import ensure_toolchain, toolchain_state
-
-    steps.enter("python")
-    begun = time.monotonic()
-    plan = PackPlan(manifest.id, manifest.title, (), (), (), False)
-    site = Site(
-        home,
-        manifest,
-        plan,
-        home.pack(manifest.id),
-        options,
-        _uv(home, manifest.id, log),
-        steps,
-        log,
-    )
-    state = site.beating(lambda: toolchain_state(home, manifests))
-    estimated_bytes = tree_bytes(home.pythons) + UNPACKED_BYTES * len(state.builds)
-    if not state.ready and options.supply is None:
-        files = Gatherer(site)
-        try:
-            state = ensure_toolchain(
-                home,
-                manifests,
-                None,
-                files.fetcher(files.connections()),
-                log,
-                steps.follow_fetch,
-                steps.follow_uv,
-            )
-        except Problem as problem:
-            # One Python that cannot be had must not stop the packs that have theirs: the pack that
-            # needs it says so itself.
-            if state.why or not any(one.interpreter for one in state.pythons):
-                raise
-            site.say(f"{problem.code}: {problem.message}")
-    for line in state.steps:
-        site.say(line)
-    site.folder.mkdir(parents=True, exist_ok=True)
-    locks = lock_hash(manifest, "")
-    write_record(
-        site.folder,
-        Record(
-            name=manifest.id,
-            version=manifest.version,
-            identity=identity(manifest.version, locks, {}),
-            lock_sha256=locks,
-            distributions=state.distributions,
-            paths=state.paths,
-            estimated_disk_bytes=estimated_bytes,
-            disk_bytes=tree_bytes(home.pythons),
-            uv=state.uv_version,
-            wall_s=round(time.monotonic() - begun, 3),
-            installed_at=round(time.time(), 3),
-        ),
-    )
-
-
 def _uv(home: Home, name: str, log: TextIO) -> Uv:
     """uv with this home's cache. Raises Problem ``uv-missing``."""
     from dubwright.packs.toolchain.uv import Uv
@@ -293,7 +230,11 @@ def _uv(home: Home, name: str, log: TextIO) -> Uv:
         raise Problem(
             problem.code, problem.message, again(name, label), problem.detail
         ) from problem
-    return Uv(program, {**uv_environment(), "UV_CACHE_DIR": str(home.uv_cache)}, log)
+    # uv would also read files above the data folder, and a person's own: what they say (another
+    # target, no wheels) is meant for other projects. The index of theirs is handed over where it is
+    # needed.
+    own = {"UV_CACHE_DIR": str(home.uv_cache), "UV_NO_CONFIG": "1"}
+    return Uv(program, {**uv_environment(), **own}, log)
 
 
 def remove(home: Home, name: str, manifests: Mapping[str, Manifest]) -> int:

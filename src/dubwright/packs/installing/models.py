@@ -41,6 +41,10 @@ def place_weights(
             unpack(file, part, weights.unpack, limit_bytes=limit, tick=Paced(tick))
         else:
             _copy(file, part / weights.name, Paced(tick))
+            if weights.sha256 and not own:  # what is recorded is what was copied
+                found = file_sha256(part / weights.name, Paced(tick))
+                if found != weights.sha256:
+                    raise _wrong(weights, pack, f"its sha256 is {found}")
         return _adopt(weights, _top(part, weights.members), models, tick, pack, own)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -54,7 +58,7 @@ def place_own(own: OwnWeights, models: Path, tick: Tick, *, pack: str = "") -> d
     try:
         for name, path in own.files.items():
             _copy(path, part.joinpath(*name.split("/")), Paced(tick))
-        return _adopt(own.weights, part, models, tick, pack, own=True)
+        return _adopt(own.weights, part, models, tick, pack, own=not own.listed)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

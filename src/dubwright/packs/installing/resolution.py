@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from dubwright.packs.diagnosis.diagnose import install_problem
+from dubwright.packs.diagnosis.diagnose import again, install_problem
 from dubwright.packs.installing.site import Site
 from dubwright.packs.planning.plan import PlanFile, project_of, version_of
 from dubwright.packs.wheels import Target
@@ -95,12 +95,25 @@ def _compile(
         overrides = site.folder / "overrides.txt"
         overrides.write_text("\n".join(rung.overrides) + "\n", "utf-8")
         arguments += ["--override", overrides]
-    code, output = site.uv.run([*arguments, asked], site.folder, site.steps.follow_uv)
+    # As variables: arguments are logged, and logins may stand in addresses.
+    uv = site.uv.having(_index_variables(site))
+    code, output = uv.run([*arguments, asked], site.folder, site.steps.follow_uv)
     if code != 0 or not answer.exists():
         site.say(f"uv ended with exit code {code}")
         raise install_problem(site.name, output)
     packages: list[Mapping[str, Any]] = tomllib.loads(answer.read_text("utf-8"))["packages"]
     return packages
+
+
+def _index_variables(site: Site) -> dict[str, str]:
+    """The index of the settings that the fetcher uses, for uv."""
+    from dubwright.packs.fetch.settings import index_settings
+
+    settings = index_settings(uv=site.uv.program, again=lambda label: again(site.name, label))
+    *others, last = settings.indexes or ("",)
+    found = {"UV_INDEX": " ".join(others), "UV_DEFAULT_INDEX": last}
+    found["UV_FIND_LINKS"] = ",".join(settings.find_links)
+    return {name: value for name, value in found.items() if value}
 
 
 def _file(site: Site, package: Mapping[str, Any], target: Target, sources: bool) -> PlanFile:

@@ -73,23 +73,31 @@ class Site:
         return ask
 
     def beating(self, work: Callable[[], T]) -> T:
-        """Do ``work`` on another thread and beat meanwhile; when the beat raises, ``work`` is left
-        to end by itself (it must only read, or have time limits of its own)."""
-        results: list[T] = []
-        errors: list[BaseException] = []
+        """Do ``work`` on another thread and beat meanwhile; see :func:`beating`."""
+        return beating(self.steps, work)
 
-        def run() -> None:
-            try:
-                results.append(work())
-            except BaseException as error:
-                errors.append(error)
 
-        thread = threading.Thread(target=run, name=f"install {self.name}", daemon=True)
-        thread.start()
+def beating(steps: Steps, work: Callable[[], T]) -> T:
+    """Do ``work`` on another thread and show meanwhile that the step goes on.
+
+    When showing raises, ``work`` is left to end by itself: it must only read, or have time limits of
+    its own.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="install", daemon=True)
+    thread.start()
+    thread.join(_BEAT_S)
+    while thread.is_alive():
+        steps.show(0.0, heartbeat=True)
         thread.join(_BEAT_S)
-        while thread.is_alive():
-            self.beat()
-            thread.join(_BEAT_S)
-        if errors:
-            raise errors[0]
-        return results[0]
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -347,7 +347,7 @@ def _steps(manifest: Manifest, made: PackPlan) -> tuple[str, ...]:
         steps.append(f"download {count} file{'s'[: count != 1]}, {size:,} B, checked by hash{here}")
     if manifest.downloads:
         steps.append("convert the weights")
-    return (*steps, "check that it works")
+    return (*steps, "check that it works" if manifest.kind == "backend" else "check the files")
 
 
 def find_uv_or_none(home: Home) -> Path | None:

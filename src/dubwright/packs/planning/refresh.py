@@ -110,7 +110,8 @@ def _compared(shipped: PlanFile, said: ZipSizes | Unmeasured | None, known: bool
         reason = said.reason if said is not None else "it was not asked"
         known_text = "size not confirmed" if shipped.size_bytes else "size unknown"
         return replace(shipped, note=f"{known_text}: {reason}")
-    return replace(shipped, size_bytes=size_bytes, note=_difference(shipped.size_bytes, size_bytes))
+    before = 0 if shipped.note else shipped.size_bytes  # what has a note was an estimate
+    return replace(shipped, size_bytes=size_bytes, note=_difference(before, size_bytes))
 
 
 def _difference(shipped_bytes: int, said_bytes: int) -> str:

@@ -41,6 +41,10 @@ class Uv:
         self._environment = dict(environment)
         self._log = log
 
+    def having(self, environment: Mapping[str, str]) -> Uv:
+        """The same uv with some variables more."""
+        return Uv(self.program, {**self._environment, **environment}, self._log)
+
     def version(self) -> str:
         """Such as "0.13.8"; empty when it does not answer."""
         done = subprocess.run(
