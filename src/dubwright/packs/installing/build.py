@@ -49,6 +49,7 @@ class Build:
         self._files = files
         self._climbed: Climbed | None = None
         self._env_bytes: Future[int] | None = None
+        self._inventory: Future[dict[str, str]] | None = None
         self._python: Interpreter | None = site.plan.interpreter
 
     def run(self) -> Record:
@@ -97,6 +98,7 @@ class Build:
             self._files.distrust(files)
             make_environment(site, python.path, resolution, self._files.get(files))
         # Looked at beside the checks, which wait for other processes most of the time.
+        self._inventory = self._beside.submit(inventory, site.folder / "env")
         self._env_bytes = self._beside.submit(
             tree_bytes, site.folder / "env", counts=lambda name: not is_byte_code(name)
         )
@@ -262,7 +264,7 @@ class Build:
             files=files,
             requirements=() if by_lock or resolution is None else resolution.requirements,
             attempts=climbed.attempts if climbed else (),
-            inventory=inventory(site.folder / "env"),
+            inventory=self._inventory.result() if self._inventory is not None else {},
             unlisted=unlisted,
             canary=canary,
             estimated_disk_bytes=plan.disk_bytes,

@@ -33,6 +33,7 @@ def make_environment(
         site,
         *("venv", "--quiet", "--clear", "--no-project", "--relocatable", "--no-python-downloads"),
         *("--python", python, site.folder / "env"),
+        tied=False,
     )
     if resolution.tools:
         _install(site, resolution.tools, paths, "tools.txt", ())
@@ -84,8 +85,8 @@ def _link_mode(site: Site) -> str:
     return "hardlink"
 
 
-def _run_uv(site: Site, *arguments: str | Path) -> None:
-    code, output = site.uv.run(arguments, site.folder, site.steps.follow_uv)
+def _run_uv(site: Site, *arguments: str | Path, tied: bool = True) -> None:
+    code, output = site.uv.run(arguments, site.folder, site.steps.follow_uv, tied=tied)
     if code != 0:
         site.say(f"uv ended with exit code {code}")
         problem = install_problem(site.name, output)

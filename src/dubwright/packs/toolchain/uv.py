@@ -40,43 +40,41 @@ class Uv:
         self.program = program
         self._environment = dict(environment)
         self._log = log
+        self._version = ""
 
     def having(self, environment: Mapping[str, str]) -> Uv:
         """The same uv with some variables more."""
         return Uv(self.program, {**self._environment, **environment}, self._log)
 
     def version(self) -> str:
-        """Such as "0.13.8"; empty when it does not answer."""
+        """Such as "0.13.8"; empty when it does not answer. Asked once."""
+        if self._version:
+            return self._version
         done = subprocess.run(
             [self.program, "--version"], capture_output=True, check=False, timeout=20
         )
         words = done.stdout.decode("utf-8", "replace").split()
-        return words[1] if len(words) > 1 else ""
-
-    def cache_folder(self) -> Path | None:
-        """Where uv keeps what it has unpacked, None when it does not say."""
-        done = subprocess.run(
-            [self.program, "cache", "dir"],
-            capture_output=True,
-            check=False,
-            timeout=20,
-            env=self._environment,
-        )
-        text = done.stdout.decode("utf-8", "replace").strip()
-        return Path(text) if done.returncode == 0 and text else None
+        self._version = words[1] if len(words) > 1 else ""
+        return self._version
 
     def run(
-        self, arguments: Sequence[str | Path], cwd: Path, tick: Callable[[UvState], None]
+        self,
+        arguments: Sequence[str | Path],
+        cwd: Path,
+        tick: Callable[[UvState], None],
+        *,
+        tied: bool = True,
     ) -> tuple[int, str]:
         """Run ``uv <arguments>``; return its exit code and output (also written to the log).
 
         ``tick`` is called at every line and every 0.25 s; when it raises, uv and all it started
-        are killed and the exception goes on.
+        are killed and the exception goes on. What is ``tied`` ends also when this process is
+        killed; a command of a few hundredths of a second need not be.
         """
         command = [str(self.program), *(str(argument) for argument in arguments)]
         self._log.write("$ " + " ".join(command) + "\n")
         self._log.flush()
-        if sys.platform != "win32":
+        if tied and sys.platform != "win32":
             command = [sys.executable, "-I", "-S", tether.__file__, *command]
         popen = subprocess.Popen(
             command,
