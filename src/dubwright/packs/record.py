@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,20 +150,8 @@ def measure_models(folder: Path) -> dict[str, ModelFile]:
     return found
 
 
-def _any(name: str) -> bool:
-    return True
-
-
-def is_byte_code(name: str) -> bool:
-    """True for the name of a file that Python writes by itself when it imports."""
-    return name.endswith(".pyc")
-
-
-def tree_bytes(*roots: Path, counts: Callable[[str], bool] = _any) -> int:
-    """Sum of file sizes under ``roots``; links are not followed, hard links counted once.
-
-    Only files whose name ``counts`` are looked at.
-    """
+def tree_bytes(*roots: Path) -> int:
+    """Sum of file sizes under ``roots``; links are not followed, hard links counted once."""
     seen: set[tuple[int, int]] = set()
     total = 0
     folders = [str(root) for root in roots]
@@ -175,8 +163,6 @@ def tree_bytes(*roots: Path, counts: Callable[[str], bool] = _any) -> int:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                    continue
-                if not counts(entry.name):
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     stat = os.lstat(entry.path)  # an entry's own lacks the links on Windows

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import csv
 import hashlib
 import os
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,44 @@ def inventory(env: Path, tick: Callable[[], None] = _unheard) -> dict[str, str]:
         if name not in own and name not in listed:
             found[name] = sha256_of(env / name, paced)
     return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What an environment takes, as its RECORDs say: no file is looked at that they list."""
+
+    size_bytes: int
+    folders: frozenset[str]
+    """Under the environment; byte code may come to lie in them."""
+
+
+def listed_sizes(env: Path, inventory: Mapping[str, str]) -> Sizes:
+    """Add up the RECORDs and what ``inventory`` has beside them. Byte code is not in it."""
+    sizes: dict[str, int] = {}
+    for record in record_files(env):
+        for name, _, size in _rows(env, record):
+            if not is_byte_code(name):
+                sizes[name] = int(size) if size.isdigit() else _size(env / name)
+    for name in inventory:
+        sizes[name] = _size(env / name)
+    return Sizes(sum(sizes.values()), frozenset(posixpath.dirname(name) for name in sizes))
+
+
+def byte_code_bytes(env: Path, folders: Iterable[str]) -> int:
+    """What Python has written beside the files of ``folders``."""
+    total = 0
+    for folder in folders:
+        place = os.path.join(env, folder, "__pycache__")  # noqa: PTH118  # thousands of them
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            total += sum(entry.stat().st_size for entry in entries)
+    return total
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _outside_packages(row: str) -> bool:

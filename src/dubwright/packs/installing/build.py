@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from dubwright.packs.care.inventory import inventory
+from dubwright.packs.care.inventory import Sizes, byte_code_bytes, inventory, listed_sizes
 from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.canary import run_canary
 from dubwright.packs.installing.environment import check_imports, make_environment, useless
@@ -27,7 +27,6 @@ from dubwright.packs.record import (
     Record,
     env_python,
     identity,
-    is_byte_code,
     measure_models,
     tree_bytes,
     write_record,
@@ -48,8 +47,7 @@ class Build:
         self._site = site
         self._files = files
         self._climbed: Climbed | None = None
-        self._env_bytes: Future[int] | None = None
-        self._inventory: Future[dict[str, str]] | None = None
+        self._listed: Future[tuple[dict[str, str], Sizes]] | None = None
         self._python: Interpreter | None = site.plan.interpreter
 
     def run(self) -> Record:
@@ -98,10 +96,7 @@ class Build:
             self._files.distrust(files)
             make_environment(site, python.path, resolution, self._files.get(files))
         # Looked at beside the checks, which wait for other processes most of the time.
-        self._inventory = self._beside.submit(inventory, site.folder / "env")
-        self._env_bytes = self._beside.submit(
-            tree_bytes, site.folder / "env", counts=lambda name: not is_byte_code(name)
-        )
+        self._listed = self._beside.submit(_listed, site.folder / "env")
         if site.manifest.kind == "backend":
             check_imports(site, self._spec())
         return resolution
@@ -230,10 +225,12 @@ class Build:
 
     def _disk_bytes(self) -> int:
         """What the folder takes now: the checks have added byte code to the environment."""
-        site, env = self._site, self._site.folder / "env"
-        taken = site.beating(self._env_bytes.result) if self._env_bytes is not None else 0
+        site, taken = self._site, 0
+        if self._listed is not None:
+            _, sizes = site.beating(self._listed.result)
+            taken = sizes.size_bytes + byte_code_bytes(site.folder / "env", sizes.folders)
         beside = sum(one.stat().st_size for one in site.folder.iterdir() if one.is_file())
-        return taken + tree_bytes(env, counts=is_byte_code) + tree_bytes(site.models) + beside
+        return taken + tree_bytes(site.models) + beside
 
     def _record(
         self,
@@ -264,7 +261,7 @@ class Build:
             files=files,
             requirements=() if by_lock or resolution is None else resolution.requirements,
             attempts=climbed.attempts if climbed else (),
-            inventory=self._inventory.result() if self._inventory is not None else {},
+            inventory=self._listed.result()[0] if self._listed is not None else {},
             unlisted=unlisted,
             canary=canary,
             estimated_disk_bytes=plan.disk_bytes,
@@ -273,6 +270,11 @@ class Build:
             uv=site.uv.version(),
             installed_at=round(time.time(), 3),
         )
+
+
+def _listed(env: Path) -> tuple[dict[str, str], Sizes]:
+    found = inventory(env)
+    return found, listed_sizes(env, found)
 
 
 def _distributions(env: Path) -> dict[str, str]:
