@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from dubwright.home import Home
 from dubwright.packs.wall.call import GuestBug, Wall
 from dubwright.packs.wall.guest import GuestFolders
+from dubwright.packs.wall.guest_log import GuestLog
 from dubwright.packs.wall.spec import GuestSpec
 from dubwright_kit import Problem
 from tests.packs.echo_wall import alive, echo_spec, echo_wall, lines, wait_until
@@ -289,3 +291,21 @@ def test_what_an_environment_prints_at_its_start_does_no_harm(tmp_path: Path) ->
     with echo_wall(tmp_path) as wall:
         assert wall.call("echo", lines("a"), log_path=log).done.lines == ("A",)
     assert "welcome to this environment" in log.read_text()
+
+
+def test_what_a_guest_says_before_anybody_listens_is_kept(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    log = GuestLog(os.fdopen(read, "rb"))
+    os.write(write, b"ImportError: a broken environment\n")
+    deadline = time.monotonic() + 5
+    while not log.tail():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    log.attach(tmp_path / "job.log", keep=True)
+    os.write(write, b"the end\n")
+    os.close(write)
+    log.wait(None, 5)
+    assert log.tail() == "ImportError: a broken environment\nthe end"
+    log.attach(tmp_path / "next.log")
+    assert log.tail() == ""
+    assert (tmp_path / "job.log").read_text() == "ImportError: a broken environment\nthe end\n"

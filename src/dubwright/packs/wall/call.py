@@ -198,7 +198,7 @@ class Wall:
         guest = self._pool.take(key) or self._start(spec, folder, failures)
         exchange = Exchange(guest, report, lambda: self._closed.is_set() or cancelled(), failures)
         try:
-            guest.log.attach(log_path)
+            guest.log.attach(log_path, keep=not guest.greeted)
             exchange.greet(self._hello_timeout_s)
             guest.log.write(f"[{spec.pack_id} {spec.version}, process {guest.pid}]")
             answer = exchange.run(**request)

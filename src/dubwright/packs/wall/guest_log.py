@@ -34,8 +34,12 @@ class GuestLog:
         self._closed = False
         threading.Thread(target=self._pump, name="guest log", daemon=True).start()
 
-    def attach(self, path: Path | None) -> None:
-        """From now on lines go to the end of ``path`` (None: nowhere); the tail starts anew."""
+    def attach(self, path: Path | None, *, keep: bool = False) -> None:
+        """From now on lines go to the end of ``path`` (None: nowhere); the tail starts anew.
+
+        With ``keep`` what came so far belongs to this call: a guest that has just been started may
+        have said why it ends before anybody listens.
+        """
         file: IO[bytes] | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +47,10 @@ class GuestLog:
         with self._changed:
             self._close_file()
             self._file = file
-            self._tail.clear()
+            if not keep:
+                self._tail.clear()
+            elif self._tail:
+                self._to_file(b"\n".join(self._tail) + b"\n")
 
     def detach(self) -> None:
         """Close the file: lines that still come are dropped."""
