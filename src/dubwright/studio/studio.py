@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from dubwright.jobs.model import Job, JobRequest, State
 from dubwright.packs.catalog import Packs
 from dubwright.recipe import DUB_JOB, INSTALL_JOB
 from dubwright.studio.packcare import PackCare
+from dubwright.studio.packplans import PackPlans
 from dubwright.studio.work import Crew, Handle, check, request
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item, Segment, Track, VoiceChoice
     from dubwright.packs.care.canary import CanaryReport
-    from dubwright.packs.planning.bill import Bill
-    from dubwright.packs.state import PackStatus
     from dubwright.studio.bundle import Bundle
     from dubwright.studio.installs import PackProgress
     from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed, Stems
@@ -50,7 +49,7 @@ class Dubbing(Handle):
     item: Item
 
 
-class Studio(PackCare):
+class Studio(PackPlans, PackCare):
     """Everything the program can do with one data folder. A context manager.
 
     Jobs run in this process's worker when no other worker holds the folder. Loading is lazy, so
@@ -301,46 +300,6 @@ class Studio(PackCare):
 
     # --- packs -----------------------------------------------------------------------------------
 
-    def pack_statuses(self) -> Sequence[PackStatus]:
-        """Every pack with its state."""
-        return self.packs.statuses()
-
-    def listed_packs(self) -> list[str]:
-        """The plan that every face shows: the optional packs that this machine can have, ticked or
-        not, in order."""
-        from dubwright.packs.planning.order import phase_2
-
-        return [
-            one.id
-            for one in phase_2(self.packs.manifests)
-            if one.installable and self.packs.status(one.id).state != "unavailable"
-        ]
-
-    def ticked_packs(self) -> list[str]:
-        """What "install all" means: those of :meth:`listed_packs` that are ticked."""
-        from dubwright.packs.planning.order import ticked
-
-        wanted = set(ticked(self.packs.manifests))
-        return [name for name in self.listed_packs() if name in wanted]
-
-    def packs_in_order(self, names: Iterable[str]) -> list[str]:
-        """``names`` and the packs that they require, in the order of an installation.
-
-        Raises Problem ``pack-unknown``.
-        """
-        from dubwright.packs.planning.order import in_order
-
-        return in_order([self.packs.manifest(name).id for name in names], self.packs.manifests)
-
-    def bill(self, names: Iterable[str], *, refresh: bool = False) -> Bill:
-        """What installing would do and cost, with what the packs require; from the sizes shipped
-        with the locks, or with ``refresh`` from the index and the hubs (which connects)."""
-        return self.packs.bill(self.packs_in_order(names), refresh=refresh)
-
-    def bill_of(self, whole: Bill, names: Iterable[str]) -> Bill:
-        """The part of ``whole`` that is of ``names`` and what they require; nothing is asked again."""
-        return self.packs.bill_of(whole, self.packs_in_order(names))
-
     def install_packs(
         self,
         names: Iterable[str],
@@ -369,14 +328,6 @@ class Studio(PackCare):
         from dubwright.studio.installs import read_progress
 
         return read_progress(self.job_engine, job_id)
-
-    def remove_pack(self, name: str) -> int:
-        """Remove an installed pack; return the bytes freed."""
-        return self.packs.remove(name)
-
-    def pack_log(self, name: str) -> str:
-        """The newest install log of a pack. Raises Problem ``pack-no-log``."""
-        return self.packs.log(name)
 
     def canary_pack(self, name: str, report: Report = silent) -> CanaryReport:
         """Test a pack on its short known clip and keep what that took, for forecasts."""
