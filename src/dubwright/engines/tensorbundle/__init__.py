@@ -1,0 +1,1 @@
+"""TensorFlow's V2 checkpoints (tensor bundles), read without TensorFlow; see ``bundle.Checkpoint``."""
