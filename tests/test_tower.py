@@ -96,6 +96,11 @@ def test_backends_import_the_kit_engines_and_media_only(path: Path) -> None:
         return
     own = 'env = "own"' in manifest.read_text("utf-8")
     assert rooms <= (set() if own else GUEST_ROOMS)
+    # A guest of an own environment has nothing but the kit and its folder. Those of the host may share
+    # modules, with such a pack too (its modules run anywhere): one network, several packs of weights.
+    if own:
+        packs = {one.split(".")[1] for one in imported(path) if one.startswith("dubwright_packs.")}
+        assert packs <= {pack}
 
 
 def test_files_and_functions_stay_readable() -> None:

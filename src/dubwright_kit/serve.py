@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, List, NoReturn, Optional, Union
 
@@ -53,8 +54,16 @@ def main(arguments: List[str]) -> NoReturn:
     netdeny.refuse(channel.blocked)
     netdeny.quiet_libraries()
     if "--path" in options:
-        sys.path.append(options["--path"])
+        _see_program(options["--path"])
     Guest(channel, pack).serve(netns)
+
+
+def _see_program(path: str) -> None:
+    """Let a guest of the host's environment import the program, and packs beside its own copy of one:
+    several packs may be one engine with other weights."""
+    sys.path.append(path)
+    packs = importlib.import_module("dubwright_packs")
+    packs.__path__.append(str(Path(path) / "dubwright_packs"))
 
 
 class Guest:

@@ -56,7 +56,8 @@ class Weights:
 
     ``sha256`` and ``size_bytes`` are pinned where they are known; where they are not ("" and 0) what
     the server publishes is shown, checked, recorded and pinned from then on. ``unpack`` says what
-    the file is; ``members`` are the sha256 of the files inside that matter, by name.
+    the file is; ``members`` are the sha256 of the files inside that matter, by name. ``checkpoint`` is
+    the prefix of the TensorFlow checkpoint that it is, where it is one: a person's own may have any.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Weights:
     unpack: Unpack = ""
     into: str = ""
     members: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,9 @@ class Manifest:
     """Candidates, the preferred first."""
     downloads: tuple[Download, ...] = ()
     weights: tuple[Weights, ...] = ()
+    prepare: bool = False
+    """True when the backend's ``prepare`` makes of ``weights`` what it reads (of ``downloads`` it
+    always does)."""
     ladder: Ladder = Ladder()
     needs: Needs = Needs()
     languages: tuple[str, ...] = ()
@@ -150,6 +155,11 @@ class Manifest:
     def installable(self) -> bool:
         """True when an install would fetch something."""
         return bool(self.locks or self.downloads or self.weights) or self.kind == "toolchain"
+
+    @property
+    def converts(self) -> bool:
+        """True when an install converts weights."""
+        return bool(self.downloads) or self.prepare
 
 
 def load_manifests(extra: Iterable[Path] = ()) -> dict[str, Manifest]:
@@ -221,6 +231,8 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("an environment of its own needs locks")
     if manifest.env == "host" and manifest.locks:
         raise ValueError('locks need env = "own"')
+    if manifest.prepare and (manifest.kind != "backend" or not manifest.weights):
+        raise ValueError("only a backend with weights prepares them")
     if manifest.builtin and (manifest.installable or manifest.env != "host"):
         raise ValueError("a builtin pack has nothing to install")
     _check_weights(manifest.weights)

@@ -155,6 +155,7 @@ class Build:
                 place_weights(entry, path, site.models, site.beat, pack=site.name)
         if site.manifest.downloads:
             self._unpack_wheels([one for one in site.plan.files if not one.stays], paths)
+        if site.manifest.converts:
             self._prepare()
         return tuple(sorted(unlisted))
 

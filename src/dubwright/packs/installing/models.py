@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.archive import Tick, unpack
+from dubwright.packs.installing.checkpoint_files import find_checkpoint
 from dubwright.packs.installing.pace import Paced
-from dubwright.packs.installing.supply import OwnWeights
+from dubwright.packs.installing.supply import OwnWeights, half_checkpoint, wrong_weights
 from dubwright.packs.manifest import Weights
 from dubwright.packs.record import ModelFile
-from dubwright_kit import NextAction, Problem
 
 _PART = ".placing"
 _PIECE_BYTES = 1 << 20
@@ -28,7 +27,8 @@ def place_weights(
     """Put ``file``, whose hash is checked already, into ``<models>/<into>``; return what is there now.
 
     Keys are paths under ``models`` with slashes. An archive is unpacked, anything else copied under
-    the name of the weights. With ``own`` the members must be there by name, with whatever content.
+    the name of the weights. With ``own`` the members must be there by name, with whatever content; of
+    a checkpoint its index and shards, with whatever name, which becomes the pack's.
 
     Raises Problem ``pack-weights-wrong`` (a member is missing or another), ``pack-archive-unsafe``
     and ``pack-archive-damaged``; then nothing of it is left. Also what ``tick`` raises.
@@ -44,7 +44,9 @@ def place_weights(
             if weights.sha256 and not own:  # what is recorded is what was copied
                 found = file_sha256(part / weights.name, Paced(tick))
                 if found != weights.sha256:
-                    raise _wrong(weights, pack, f"its sha256 is {found}")
+                    raise wrong_weights(weights, pack, f"its sha256 is {found}")
+        if own and weights.checkpoint:
+            return _adopt_checkpoint(weights, part, models, tick, pack)
         return _adopt(weights, _top(part, weights.members), models, tick, pack, own)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -58,6 +60,8 @@ def place_own(own: OwnWeights, models: Path, tick: Tick, *, pack: str = "") -> d
     try:
         for name, path in own.files.items():
             _copy(path, part.joinpath(*name.split("/")), Paced(tick))
+        if own.weights.checkpoint and not own.listed:
+            return _adopt_checkpoint(own.weights, part, models, tick, pack)
         return _adopt(own.weights, part, models, tick, pack, own=not own.listed)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -93,11 +97,39 @@ def _adopt(
         found[name] = ModelFile(path.stat().st_size, file_sha256(path, Paced(tick)))
     for name, expected in weights.members.items():
         if name not in found:
-            raise _wrong(weights, pack, f"{name} is not in it")
+            raise wrong_weights(weights, pack, f"{name} is not in it")
         if not own and found[name].sha256 != expected:
-            raise _wrong(
+            raise wrong_weights(
                 weights, pack, f"{name} in it has sha256 {found[name].sha256} instead of {expected}"
             )
+    return _move(weights, top, found, models, pack)
+
+
+def _adopt_checkpoint(
+    weights: Weights, part: Path, models: Path, tick: Tick, pack: str
+) -> dict[str, ModelFile]:
+    """Of a person's own files under ``part`` take one checkpoint, under the name that the pack reads."""
+    here = [one.relative_to(part).as_posix() for one in part.rglob("*") if one.is_file()]
+    chosen = find_checkpoint(here, weights.into)
+    if chosen is None:
+        raise wrong_weights(
+            weights, pack, "there is no checkpoint in it (NAME.index and NAME.data-...)"
+        )
+    if chosen.missing:
+        raise half_checkpoint(weights, chosen, pack)
+    top = part / ".chosen"
+    top.mkdir()
+    found = {}
+    for name, path in chosen.renamed(weights.checkpoint).items():
+        (part / path).rename(top / name)
+        size_bytes = (top / name).stat().st_size
+        found[name] = ModelFile(size_bytes, file_sha256(top / name, Paced(tick)))
+    return _move(weights, top, found, models, pack)
+
+
+def _move(
+    weights: Weights, top: Path, found: Mapping[str, ModelFile], models: Path, pack: str
+) -> dict[str, ModelFile]:
     place = models / weights.into if weights.into else models
     for name in found:
         target = place.joinpath(*name.split("/"))
@@ -115,13 +147,3 @@ def _copy(source: Path, target: Path, tick: Tick) -> None:
         while piece := file.read(_PIECE_BYTES):
             out.write(piece)
             tick()
-
-
-def _wrong(weights: Weights, pack: str, why: str) -> Problem:
-    see = NextAction("see every pack", "packs")
-    return Problem(
-        "pack-weights-wrong",
-        f"{weights.name} does not hold the weights that {pack or weights.title} is made for: {why}.",
-        again(pack, "get the file again, then install") if pack else see,
-        weights.source,
-    )

@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.installing.archive import Tick
-from dubwright.packs.installing.supply_files import SupplyFile, files_at
+from dubwright.packs.installing.checkpoint_files import CheckpointFiles, find_checkpoint
+from dubwright.packs.installing.supply_files import ARCHIVES, SupplyFile, files_at
 from dubwright.packs.manifest import Weights
 from dubwright_kit import NextAction, Problem
 
@@ -136,7 +138,8 @@ class Supply:
         A folder with every member, each with its hash, always can. With ``unlisted``
         (--own-weights) also, in this order: a file of its name; a folder in which every member has
         its name (one called as ``into`` first, then the one nearest to the top); where no members
-        are known, a folder called as ``into``.
+        are known, a folder called as ``into``. Of a checkpoint any name will do: its files, or the
+        only archive that is there. Raises Problem ``pack-weights-wrong`` for half a checkpoint.
         """
         listed = self._candidates(weights.name, weights.size_bytes) if weights.sha256 else []
         if any(self._sha256(one, tick) == weights.sha256 for one in listed):
@@ -155,9 +158,26 @@ class Supply:
             return OwnWeights(weights, self._bring(named[0], tick))
         if named:
             return self._brought(weights, {weights.name: named[0]}, tick)
+        if weights.checkpoint:
+            return self._own_checkpoint(weights, tick)
         return self._brought(weights, folders[0], tick) if folders else None
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _own_checkpoint(self, weights: Weights, tick: Tick) -> OwnWeights | None:
+        by_path = {one.path: one for one in self._files}
+        chosen = find_checkpoint(by_path, weights.into)
+        if chosen is not None and not chosen.missing:
+            files = {
+                name: by_path[path] for name, path in chosen.renamed(weights.checkpoint).items()
+            }
+            return self._brought(weights, files, tick)
+        archives = [one for one in self._files if one.name.lower().endswith(ARCHIVES)]
+        if len(archives) == 1 and weights.unpack == "tar.gz":
+            return OwnWeights(weights, self._bring(archives[0], tick))
+        if chosen is not None:
+            raise half_checkpoint(weights, chosen, self._pack)
+        return None
 
     def _candidates(self, name: str, size_bytes: int | None) -> list[SupplyFile]:
         fitting = [
@@ -263,6 +283,23 @@ def incomplete(pack: str, supply: Supply, missing: Sequence[Listed]) -> Problem:
             for one in missing
         ),
     )
+
+
+def wrong_weights(weights: Weights, pack: str, why: str) -> Problem:
+    """The Problem for weights that are not what a pack is made for."""
+    see = NextAction("see every pack", "packs")
+    return Problem(
+        "pack-weights-wrong",
+        f"{weights.name} does not hold the weights that {pack or weights.title} is made for: {why}.",
+        again(pack, "get the file again, then install") if pack else see,
+        weights.source,
+    )
+
+
+def half_checkpoint(weights: Weights, chosen: CheckpointFiles, pack: str) -> Problem:
+    """The Problem for a checkpoint that is not all there."""
+    name = chosen.prefix.rpartition("/")[2]
+    return wrong_weights(weights, pack, f"the checkpoint {name} has no {name}{chosen.missing[0]}")
 
 
 def manual_list(

@@ -20,7 +20,8 @@ _DEPTH = 12
 _PIECE_BYTES = 1 << 20
 _RATIO = 200
 _RATIO_FROM_BYTES = 64 << 20
-_ALONE = (".whl", ".tar.gz", ".tgz")
+ARCHIVES = (".tar.gz", ".tgz")
+_ALONE = (".whl", *ARCHIVES)
 
 
 @dataclass(frozen=True)

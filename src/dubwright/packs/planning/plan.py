@@ -345,7 +345,7 @@ def _steps(manifest: Manifest, made: PackPlan) -> tuple[str, ...]:
     if count:
         here = f", {made.cached_bytes:,} B of them are here already" if made.cached_bytes else ""
         steps.append(f"download {count} file{'s'[: count != 1]}, {size:,} B, checked by hash{here}")
-    if manifest.downloads:
+    if manifest.converts:
         steps.append("convert the weights")
     return (*steps, "check that it works" if manifest.kind == "backend" else "check the files")
 

@@ -22,8 +22,8 @@ _SKIPPED = ("__pycache__", "*.pyc", "lock*.txt", "sizes.json")
 class GuestFolders:
     """Builds ``<home>/cache/guests/<hash>/``. Thread safe; several processes may build at once.
 
-    A guest never imports from the program's own folders (an environment of its own must not see
-    them), and an update of the program does not change the code under a running guest.
+    A guest of an own environment never imports from the program's folders (it must not see them), and
+    an update of the program does not change a pack's code under its running guest.
     """
 
     def __init__(self, home: Home) -> None:

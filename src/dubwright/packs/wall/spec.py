@@ -20,4 +20,4 @@ class GuestSpec:
     models: Path
     version: str
     env: str = "own"
-    """ "host": the guest may also import dubwright.engines and dubwright.media."""
+    """ "host": the guest may also import dubwright.engines, dubwright.media and modules of other packs."""
