@@ -11,8 +11,8 @@ from typing import Dict, List, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from dubwright.engines.onnxfile import Node, Port, encode_model
 from dubwright_kit import NextAction, Problem
-from dubwright_packs.diarization.onnxfile import Node, Port, encode_model
 
 F32 = npt.NDArray[np.float32]
 Weights = Mapping[str, F32]
@@ -76,7 +76,7 @@ def build_onnx(weights: Weights) -> bytes:
         Node("Max", ("length", "tiny"), ("safe",)),
         Node("Div", ("positive", "safe"), ("embedding",)),
     ]
-    return encode_model(
+    pieces = encode_model(
         "ge2e",
         nodes,
         constants,
@@ -84,6 +84,7 @@ def build_onnx(weights: Weights) -> bytes:
         (Port("embedding", ("batch", EMBEDDING)),),
         OPSET,
     )
+    return b"".join(pieces)
 
 
 def embed_reference(weights: Weights, mels: F32) -> F32:
