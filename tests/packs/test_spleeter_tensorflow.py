@@ -58,7 +58,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert made.returncode == 0, made.stderr
     stems = folder / "2stems"
     stems.mkdir()
-    subprocess.run([python, OFFICIAL, "write", stems], check=True)
+    subprocess.run([python, OFFICIAL, "write", "2stems", stems], check=True)
     archive = folder / "2stems.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(stems.iterdir()):
@@ -150,14 +150,14 @@ def test_it_is_what_the_official_separator_computes(installed: Installed, tmp_pa
     """That one gets the sound whole; here it comes in three slices."""
     sound = mixture(60 * RATE, 0.8)
     _, vocals, background = separate(installed, tmp_path, sound)
-    np.save(tmp_path / "sound.npy", sound)
+    np.savez(tmp_path / "sounds.npz", film=sound)
     folder = installed.home.pack(NAME)
     python, models = env_python(folder), folder / "models"
-    words = [python, OFFICIAL, "separate", models, tmp_path / "sound.npy", tmp_path / "stems.npz"]
+    words = [python, OFFICIAL, "stems", "2stems", models, "sounds.npz", "stems.npz"]
     subprocess.run([str(word) for word in words], check=True, cwd=tmp_path)
     official = np.load(tmp_path / "stems.npz")
-    assert np.abs(vocals - official["vocals"]).max() < HALF_STEP + 1e-5
-    assert np.abs(background - official["accompaniment"]).max() < 2 * HALF_STEP + 1e-5
+    assert np.abs(vocals - official["film/vocals"]).max() < HALF_STEP + 1e-5
+    assert np.abs(background - official["film/accompaniment"]).max() < 2 * HALF_STEP + 1e-5
     half = 0.5 * below(sound, 11_025)
     assert np.abs(vocals - half).std() > 0.05 * half.std()  # random, but a separation
 
