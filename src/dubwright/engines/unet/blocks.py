@@ -1,0 +1,74 @@
+"""Sound to spectra and masked spectra to sound, one block of the network at a time.
+
+The official graph puts 4096 zeros before the sound, takes an STFT (frames of 4096 samples every 1024,
+periodic Hann window, the last ones filled up with zeros) and cuts it into blocks of 512 frames that
+know nothing of each other. Its inverse uses the same window and 2/3, since four Hann windows squared
+add up to 3/2. So a block needs the samples its first frames reach back to, and what its last frames
+leave unfinished is completed by the next block's first ones.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complex64]
+Extension = Literal["zeros", "average"]
+
+FRAME, HOP = 4096, 1024
+BLOCK_FRAMES, BINS = 512, 1024
+BLOCK = BLOCK_FRAMES * HOP
+"""Samples from one block to the next."""
+TAIL = FRAME - HOP
+"""Samples at a block's end in which the next block has a part."""
+
+_AT_ONCE = 32
+"""Frames that are transformed together: half a megabyte, which stays in the processor's cache."""
+
+
+def hann(size: int = FRAME) -> F32:
+    """Periodic Hann window, [size]."""
+    window: F32 = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+    return window
+
+
+def count_blocks(frames: int) -> int:
+    """How many blocks the official graph makes of ``frames`` samples."""
+    if not frames:
+        return 0
+    stft_frames = -(-(frames + FRAME) // HOP)
+    return -(-stft_frames // BLOCK_FRAMES)
+
+
+def block_start(block: int) -> int:
+    """First sample of a block in the sound; the first block begins before it."""
+    return block * BLOCK - FRAME
+
+
+def analyse(sound: F32, window: F32, out: Spectrum) -> None:
+    """STFT of one channel: [BLOCK + TAIL] to ``out`` [512, 2049]."""
+    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
+    for at in range(0, BLOCK_FRAMES, _AT_ONCE):
+        out[at : at + _AT_ONCE] = np.fft.rfft(frames[at : at + _AT_ONCE] * window)
+
+
+def synthesise(spectrum: Spectrum, mask: F32, above: F32 | None, window: F32) -> F32:
+    """One channel of a stem, [BLOCK + TAIL], its first and last TAIL samples unfinished.
+
+    ``spectrum`` [512, 2049] times ``mask`` [512, 1024]; what lies above is taken times ``above``
+    [512], or left out when that is None. ``window`` carries the factor of 2/3.
+    """
+    out = np.zeros((BLOCK_FRAMES + TAIL // HOP, HOP), np.float32)
+    masked = np.zeros((_AT_ONCE, FRAME // 2 + 1), np.complex64)
+    for at in range(0, BLOCK_FRAMES, _AT_ONCE):
+        here = slice(at, at + _AT_ONCE)
+        np.multiply(spectrum[here, :BINS], mask[here], out=masked[:, :BINS])
+        if above is not None:
+            np.multiply(spectrum[here, BINS:], above[here, np.newaxis], out=masked[:, BINS:])
+        pieces = np.fft.irfft(masked, FRAME) * window
+        for part in range(FRAME // HOP):
+            out[at + part : at + part + _AT_ONCE] += pieces[:, part * HOP : (part + 1) * HOP]
+    return out.reshape(-1)

@@ -1,0 +1,84 @@
+"""The converted network in onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubwright.engines.unet.convert import FORMAT
+from dubwright.engines.unet.graph import INPUT, mask_name, mean_name
+from dubwright_kit import Problem
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Of one block and one stem."""
+
+    bins: F32
+    """[2, 512, 1024], 0..1: channel, frame, bin."""
+    means: F32
+    """[2, 512]: the mean of ``bins`` over frequency."""
+
+
+class StemNet:
+    """A network that was loaded; ``stems`` are the names of what it tells apart.
+
+    One call at a time.
+    """
+
+    def __init__(self, session: Any, metadata: dict[str, str]) -> None:
+        self.stems = tuple(metadata["stems"].split(","))
+        self.source_sha256 = metadata["source_sha256"]
+        self._session = session
+        self._outputs = [
+            name(stem) for stem in range(len(self.stems)) for name in (mask_name, mean_name)
+        ]
+
+    @classmethod
+    def load(cls, path: Path, threads: int) -> StemNet:
+        """Load what :func:`dubwright.engines.unet.convert.convert` wrote.
+
+        Raises Problem ``weights-missing`` when there is no such file, ``weights-wrong`` when it is
+        damaged, is another network, or was converted by another version of this program.
+        """
+        import onnxruntime
+
+        if not path.is_file():
+            raise Problem("weights-missing", f"The separation network is not there: {path}.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Numbers next to zero take a processor a hundred times as long; silence is full of them.
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has a class of its own for each kind of damage
+            raise Problem(
+                "weights-wrong",
+                f"The separation network is damaged: {path}.",
+                detail=str(error)[:2000],
+            ) from error
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        if metadata.get("format") != FORMAT or not metadata.get("stems"):
+            raise Problem(
+                "weights-wrong",
+                f"{path} was not converted by this version of the program.",
+            )
+        return cls(session, metadata)
+
+    def masks(self, magnitude: F32) -> tuple[Masks, ...]:
+        """Return the masks of each stem for one block: ``magnitude`` [2, 512, 1024]."""
+        found = self._session.run(self._outputs, {INPUT: magnitude[np.newaxis]})
+        return tuple(
+            Masks(bins[0], means[0]) for bins, means in zip(found[::2], found[1::2], strict=True)
+        )

@@ -1,0 +1,142 @@
+"""Any length of sound through the network in constant memory, with what one long run would give."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dubwright.engines.unet.blocks import (
+    BINS,
+    BLOCK,
+    BLOCK_FRAMES,
+    FRAME,
+    TAIL,
+    Extension,
+    Spectrum,
+    analyse,
+    block_start,
+    count_blocks,
+    hann,
+    synthesise,
+)
+from dubwright.engines.unet.net import Masks
+
+F32 = npt.NDArray[np.float32]
+Read = Callable[[int, int], F32]
+"""``read(start, n)``: samples [k, 2], k <= n, fewer only at the end. Called from another thread than
+the caller's, in order, never twice at a time."""
+
+CHANNELS = 2
+RATE_HZ = 44_100
+"""What the official weights were trained on."""
+
+
+class Network(Protocol):
+    """What is needed of :class:`dubwright.engines.unet.net.StemNet`."""
+
+    @property
+    def stems(self) -> tuple[str, ...]: ...
+
+    def masks(self, magnitude: F32, /) -> tuple[Masks, ...]: ...
+
+
+def separate_stream(
+    net: Network, read: Read, frames: int, extension: Extension = "zeros", threads: int = 0
+) -> Iterator[tuple[int, Mapping[str, F32]]]:
+    """Yield (first sample, stems) one after another; together exactly ``frames`` samples, [n, 2] each.
+
+    ``extension`` says what becomes of the sound above 11 kHz, which the network does not see:
+    "zeros" leaves it out of every stem, as the official configuration does; with "average" each
+    stem has of it what it has below, and all stems add up to the original (the last stem is what
+    the others leave). What is not a finite number is taken as silence. ``threads``: 0 for one a
+    processor.
+    """
+    total = count_blocks(frames)
+    workers = threads or processors()
+    with ThreadPoolExecutor(max(2, workers), "separation") as pool:
+        engine = _Engine(net, extension, pool)
+        tails = np.zeros((engine.inverted, CHANNELS, TAIL), np.float32)
+        coming = pool.submit(_take, read, frames, 0)
+        for block in range(total):
+            sound = coming.result()
+            coming = pool.submit(_take, read, frames, block + 1)  # silence after the last
+            made = engine.separate(sound)
+            made[:, :, :TAIL] += tails
+            tails = made[:, :, BLOCK:].copy()
+            start = block_start(block)
+            first, last = max(0, start), min(frames, start + BLOCK)
+            if first < last:  # else: nothing but the zeros before the sound
+                piece = slice(first - start, last - start)
+                yield first, engine.named(sound[:, piece], made[:, :, piece])
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Engine:
+    """One block after another; what the blocks have in common is made once."""
+
+    def __init__(self, net: Network, extension: Extension, pool: ThreadPoolExecutor) -> None:
+        self._net = net
+        self._average = extension == "average"
+        self._pool = pool
+        self._window = hann()
+        self._back = hann() * np.float32(2 / 3)
+        self._spectrum: Spectrum = np.zeros((CHANNELS, BLOCK_FRAMES, FRAME // 2 + 1), np.complex64)
+        self._magnitude: F32 = np.zeros((CHANNELS, BLOCK_FRAMES, BINS), np.float32)
+        self.inverted = len(net.stems) - self._average
+        """How many stems are transformed back; with "average" the last is what they leave."""
+
+    def separate(self, sound: F32) -> F32:
+        """[2, BLOCK + TAIL] to [inverted stems, 2, BLOCK + TAIL], both ends unfinished."""
+        if not sound.any():
+            return np.zeros((self.inverted, *sound.shape), np.float32)
+        self._all(self._analyse, [(sound, channel) for channel in range(CHANNELS)])
+        masks = self._net.masks(self._magnitude)
+        made = np.empty((self.inverted, *sound.shape), np.float32)
+        parts = [(masks[n], c, made[n]) for n in range(self.inverted) for c in range(CHANNELS)]
+        self._all(self._synthesise, parts)
+        return made
+
+    def named(self, sound: F32, made: F32) -> dict[str, F32]:
+        """Finished samples by stem, [n, 2] each."""
+        if self._average:
+            made = np.concatenate([made, (sound - made.sum(axis=0))[np.newaxis]])
+        return {stem: one.T for stem, one in zip(self._net.stems, made, strict=True)}
+
+    def _analyse(self, sound: F32, channel: int) -> None:
+        spectrum = self._spectrum[channel]
+        analyse(sound[channel], self._window, spectrum)
+        np.abs(spectrum[:, :BINS], out=self._magnitude[channel])
+
+    def _synthesise(self, masks: Masks, channel: int, out: F32) -> None:
+        above = masks.means[channel] if self._average else None
+        out[channel] = synthesise(self._spectrum[channel], masks.bins[channel], above, self._back)
+
+    def _all(self, work: Callable[..., None], arguments: Iterable[tuple[object, ...]]) -> None:
+        waiting = [self._pool.submit(work, *one) for one in arguments]
+        for one in waiting:
+            one.result()
+
+
+def _take(read: Read, frames: int, block: int) -> F32:
+    """Samples of a block as [2, BLOCK + TAIL], zeros before and after the sound."""
+    out = np.zeros((CHANNELS, BLOCK + TAIL), np.float32)
+    start = block_start(block)
+    first, last = max(0, start), min(frames, start + BLOCK + TAIL)
+    if first < last:
+        sound = read(first, last - first)
+        out[:, first - start : first - start + len(sound)] = sound.T
+    if not np.isfinite(out).all():
+        np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return out
