@@ -52,11 +52,11 @@ class Checkpoint:
         Problem ``weights-missing`` when a file is not there, ``weights-wrong`` when one is damaged,
         is no checkpoint, or is of a later format.
         """
-        index = prefix.with_name(f"{prefix.name}.index")
+        index = _index(prefix)
         _size(index)
         with _about(index):
             data = index.read_bytes()
-            header, entries = _Catalogue(prefix, data).read()
+            header, entries = _Catalogue(prefix, memoryview(data)).read()
         return cls(prefix, header, entries)
 
     def tensor(self, name: str) -> npt.NDArray[Any]:
@@ -68,13 +68,15 @@ class Checkpoint:
         """
         if self._closed:
             raise ValueError("the checkpoint is closed")
-        entry = self.entries.get(name)
-        path = _shard(self._prefix, self._header, entry.shard if entry else 0)
-        with _about(path, f"variable {name}: "):
+        about = f"variable {name!r}: "
+        with _about(_index(self._prefix), about):
+            entry = self.entries.get(name)
             if entry is None:
                 raise Malformed("there is none")
             if entry.unreadable:
                 raise Malformed(entry.unreadable)
+        path = _shard(self._prefix, self._header, entry.shard)
+        with _about(path, about):
             raw = self._read(path, entry)
             if masked(crc32c(raw.data)) != entry.crc32c:
                 raise Malformed("its checksum is wrong")
@@ -122,7 +124,7 @@ class Checkpoint:
 class _Catalogue:
     """Reads the index; knows what it may take and how large the data files are."""
 
-    def __init__(self, prefix: Path, data: bytes) -> None:
+    def __init__(self, prefix: Path, data: memoryview) -> None:
         self._prefix = prefix
         self._data = data
         self._room = _SPARE_BYTES + len(data)
@@ -131,7 +133,7 @@ class _Catalogue:
     def read(self) -> tuple[Header, dict[str, Entry]]:
         """Header and entries. Raises :class:`Malformed`, and Problem ``weights-missing``."""
         pairs = table.entries(self._data)
-        key, value = next(pairs, (b"-", b""))
+        key, value = next(pairs, (b"-", memoryview(b"")))
         if key:
             raise Malformed("it has no header")
         header = header_of(value)
@@ -144,9 +146,9 @@ class _Catalogue:
                 if not key.startswith(_SLICE):
                     found[key.decode("utf-8")] = entry
             except UnicodeDecodeError:
-                raise Malformed(f"{key!r} is no name of a variable") from None
+                raise Malformed(f"{_shown(key)} is no name of a variable") from None
             except Malformed as error:
-                raise Malformed(f"variable {key!r}: {error}") from None
+                raise Malformed(f"variable {_shown(key)}: {error}") from None
             self._room -= _ENTRY_BYTES + len(key)
             if self._room < 0:
                 raise Malformed("it names more variables than the files could hold")
@@ -177,14 +179,23 @@ def _check_apart(places: list[Entry]) -> None:
             raise Malformed(f"two variables share the bytes at {after.offset}")
 
 
+def _index(prefix: Path) -> Path:
+    return prefix.with_name(f"{prefix.name}.index")
+
+
 def _shard(prefix: Path, header: Header, shard: int) -> Path:
     return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{header.shards:05d}")
 
 
 def _size(path: Path) -> int:
-    if not path.is_file():
-        raise Problem("weights-missing", f"A file of the checkpoint is not there: {path}.")
-    return path.stat().st_size
+    with _about(path):
+        if not path.is_file():  # a pipe would be waited for
+            raise FileNotFoundError(path)
+        return path.stat().st_size
+
+
+def _shown(key: bytes) -> str:
+    return repr(key[:200].decode("utf-8", "replace"))
 
 
 @contextmanager

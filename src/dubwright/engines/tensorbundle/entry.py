@@ -36,7 +36,7 @@ class Header:
     big_endian: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """``BundleEntryProto``: one tensor and where its bytes lie.
 
@@ -53,7 +53,7 @@ class Entry:
     unreadable: str = ""
 
 
-def header_of(message: bytes) -> Header:
+def header_of(message: memoryview) -> Header:
     """Read ``BundleHeaderProto``. Raises :class:`Malformed`, for a later format too."""
     shards = endianness = 0
     for field in fields(message):
@@ -70,7 +70,7 @@ def header_of(message: bytes) -> Header:
     return Header(shards, endianness == _BIG_ENDIAN)
 
 
-def entry_of(message: bytes, header: Header) -> Entry:
+def entry_of(message: memoryview, header: Header) -> Entry:
     """Read ``BundleEntryProto``. Raises :class:`Malformed`."""
     numbers = dict.fromkeys(_NUMBER_BITS, 0)
     crc32c = 0
@@ -80,7 +80,7 @@ def entry_of(message: bytes, header: Header) -> Entry:
         if field.number in _NUMBER_BITS:
             numbers[field.number] = field.signed(_NUMBER_BITS[field.number])
         elif field.number == 2:
-            shape += _shape_of(field.message())  # one message in two parts is their concatenation
+            shape = _shape_of(field.message(), shape)  # two parts of a message are read as one
         elif field.number == 6:
             crc32c = field.fixed32()
         elif field.number == 7:
@@ -88,12 +88,14 @@ def entry_of(message: bytes, header: Header) -> Entry:
     kind, shard, offset, size_bytes = numbers.values()
     if kind <= 0:
         raise Malformed(f"it has the impossible type {kind}")
+    if math.prod(size or 1 for size in shape) >= 1 << 58:  # so that no kind of value gets over 63
+        raise Malformed("its shape is impossible")  # an axis of 0 beside others without end too
+    dtype = np.dtype(_DTYPES[kind]) if kind in _DTYPES else _UNREADABLE
+    if partitioned:  # its place says nothing then; its parts have entries of their own
+        return Entry(dtype, shape, 0, 0, 0, 0, "it is stored in slices")
     if min(offset, size_bytes) < 0 or not 0 <= shard < header.shards:
         raise Malformed(f"its place is impossible: {size_bytes} bytes at {offset} of file {shard}")
-    dtype = np.dtype(_DTYPES[kind]) if kind in _DTYPES else _UNREADABLE
     entry = Entry(dtype, shape, size_bytes, shard, offset, crc32c)
-    if partitioned:  # its place says nothing then; its parts have entries of their own
-        return replace(entry, size_bytes=0, unreadable="it is stored in slices")
     if kind not in _DTYPES:
         return replace(entry, unreadable=f"it holds {_OTHERS.get(kind, f'values of type {kind}')}")
     _check_size(entry)
@@ -103,18 +105,13 @@ def entry_of(message: bytes, header: Header) -> Entry:
 
 
 def _check_size(entry: Entry) -> None:
-    if len(entry.shape) > AXES:
-        raise Malformed(f"it has {len(entry.shape)} axes")
-    if math.prod(size or 1 for size in entry.shape) * entry.dtype.itemsize >= 1 << 63:
-        raise Malformed("its shape is impossible")  # one axis may be 0 beside others without end
     needed = math.prod(entry.shape) * entry.dtype.itemsize
     if entry.size_bytes != needed:
         raise Malformed(f"it has {entry.size_bytes} bytes, its shape takes {needed}")
 
 
-def _shape_of(message: bytes) -> tuple[int, ...]:
-    """Read ``TensorShapeProto``."""
-    shape: list[int] = []
+def _shape_of(message: memoryview, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Read ``TensorShapeProto``: ``shape`` and the axes that follow."""
     for field in fields(message):
         if field.number == 2:
             size = 0
@@ -123,13 +120,15 @@ def _shape_of(message: bytes) -> tuple[int, ...]:
                     size = part.signed(64)
             if size < 0:
                 raise Malformed("an axis is shorter than nothing")
-            shape.append(size)
+            shape += (size,)
+            if len(shape) > AXES:
+                raise Malformed(f"it has more than {AXES} axes")
         elif field.number == 3 and field.signed(64):
             raise Malformed("its shape is unknown")
-    return tuple(shape)
+    return shape
 
 
-def _check_version(message: bytes) -> None:
+def _check_version(message: memoryview) -> None:
     """Read ``VersionDef``: what wrote the bundle says who may read it."""
     for field in fields(message):
         if field.number == 2 and field.signed(32) > FORMAT_VERSION:

@@ -22,10 +22,10 @@ KEY_BYTES = 4096
 ones; names of variables are some hundred bytes at most."""
 
 
-def entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def entries(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Keys and values of the table ``data``, sorted by key. Raises :class:`Malformed`.
 
-    One block is held at a time. Blocks must follow each other, so that the work is bounded by the size
+    Values are views onto ``data``; one key is held at a time. Blocks must follow each other, so that the work is bounded by the size
     of the file.
     """
     end = len(data) - FOOTER_BYTES
@@ -51,27 +51,26 @@ def entries(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             last, first = key, False
 
 
-def _handle(data: bytes, at: int) -> tuple[int, int, int]:
+def _handle(data: memoryview, at: int) -> tuple[int, int, int]:
     """Where a block starts, its size without trailer, and where the handle ends."""
     offset, at = varint(data, at)
     size, at = varint(data, at)
     return offset, size, at
 
 
-def _block(data: bytes, at: int, size: int) -> bytes:
+def _block(data: memoryview, at: int, size: int) -> memoryview:
     """A block without its trailer, which is checked."""
     if at + size + TRAILER_BYTES > len(data) - FOOTER_BYTES:
         raise Malformed(f"a block of {size} bytes at {at} does not lie inside it")
     trailer = data[at + size : at + size + TRAILER_BYTES]
-    checked = memoryview(data)[at : at + size + 1]
-    if masked(crc32c(checked)) != int.from_bytes(trailer[1:], "little"):
+    if masked(crc32c(data[at : at + size + 1])) != int.from_bytes(trailer[1:], "little"):
         raise Malformed(f"the checksum of the block at {at} is wrong")
     if trailer[0]:
         raise Malformed(f"the block at {at} is compressed, which TensorFlow does not do")
     return data[at : at + size]
 
 
-def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _pairs(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Keys and values of a block."""
     count = _uint32(block, len(block) - 4)
     end = len(block) - 4 - 4 * count  # where the list of restarts starts
@@ -92,14 +91,14 @@ def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise Malformed("an entry is longer than its block")
         if shared + own > KEY_BYTES:
             raise Malformed(f"a key has {shared + own} bytes")
-        key = key[:shared] + block[at : at + own]
+        key = key[:shared] + bytes(block[at : at + own])
         at += own + size
         yield key, block[at - size : at]
     if reached != count:
         raise Malformed("a block's restarts are not where entries start")
 
 
-def _uint32(block: bytes, at: int) -> int:
+def _uint32(block: memoryview, at: int) -> int:
     if at < 0:
         raise Malformed("a block is too short")
     return int.from_bytes(block[at : at + 4], "little")
