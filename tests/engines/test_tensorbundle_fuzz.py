@@ -24,7 +24,8 @@ from dubwright_kit import Problem
 from tests.engines import bundle_writer as writer
 from tests.engines.bundle_writer import Table
 
-FAST, FULL = 1000, 10_000
+FAST = range(1000)
+FULL = [range(5000), range(5000, 10_000)]  # in two, so that no test takes a minute
 SHARDS = 2
 BLOCK_BYTES = 250
 CONSTANT_BYTES = 64 << 10
@@ -174,7 +175,7 @@ def peak_bytes(call: Callable[[], None]) -> int:
 
 def fuzz(
     folder: Path,
-    count: int,
+    seeds: range,
     make: Callable[[Random], Files],
     good: Callable[[str, npt.NDArray[Any]], bool],
 ) -> Counter[str]:
@@ -184,7 +185,7 @@ def fuzz(
     read(writer.write_files(prefix, table.file(), data), is_right, counted)  # fills the tables
     assert counted == {"opened": 1, "tensors": len(tensors())}
     on_disk: Files = {}
-    for seed in range(count):
+    for seed in seeds:
         files = make(Random(seed))
         for name, contents in files.items():
             if on_disk.get(name) != contents:
@@ -205,14 +206,14 @@ def fuzz(
     return counted
 
 
-def check_on_disk(folder: Path, count: int) -> None:
-    counted = fuzz(folder, count, after_checksums, is_right)
-    assert min(counted["opened"], counted["refused"], counted["tensors refused"]) > count // 50
+def check_on_disk(folder: Path, seeds: range) -> None:
+    counted = fuzz(folder, seeds, after_checksums, is_right)
+    assert min(counted["opened"], counted["refused"], counted["tensors refused"]) > len(seeds) // 50
 
 
-def check_before_checksums(folder: Path, count: int) -> None:
-    counted = fuzz(folder, count, before_checksums, has_its_shape)
-    assert min(counted["opened"], counted["refused"], counted["tensors refused"]) > count // 50
+def check_before_checksums(folder: Path, seeds: range) -> None:
+    counted = fuzz(folder, seeds, before_checksums, has_its_shape)
+    assert min(counted["opened"], counted["refused"], counted["tensors refused"]) > len(seeds) // 50
 
 
 def test_damage_on_disk_is_told_or_does_not_matter(tmp_path: Path) -> None:
@@ -224,10 +225,12 @@ def test_damage_under_right_checksums_is_told_or_has_its_shape(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_ten_thousand_damages_on_disk(tmp_path: Path) -> None:
-    check_on_disk(tmp_path, FULL)
+@pytest.mark.parametrize("seeds", FULL)
+def test_ten_thousand_damages_on_disk(tmp_path: Path, seeds: range) -> None:
+    check_on_disk(tmp_path, seeds)
 
 
 @pytest.mark.slow
-def test_ten_thousand_damages_under_right_checksums(tmp_path: Path) -> None:
-    check_before_checksums(tmp_path, FULL)
+@pytest.mark.parametrize("seeds", FULL)
+def test_ten_thousand_damages_under_right_checksums(tmp_path: Path, seeds: range) -> None:
+    check_before_checksums(tmp_path, seeds)
