@@ -84,6 +84,8 @@ def byte_code_bytes(env: Path, folders: Iterable[str]) -> int:
     total = 0
     for folder in folders:
         place = os.path.join(env, folder, "__pycache__")  # noqa: PTH118  # thousands of them
+        if not os.access(place, os.F_OK):  # most have none, and an error takes longer than this
+            continue
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             total += sum(entry.stat().st_size for entry in entries)
     return total

@@ -60,10 +60,11 @@ class Store:
         known = _read(folder / _VERIFIED)
         path = folder / name
         for one in dict.fromkeys((name, *known)):
-            if not self._good(folder / one, sha256, known.get(one), check):
+            there = path if one == name else folder / one
+            if not self._good(there, sha256, known.get(one), check):
                 continue
             if one != name:
-                _link(folder / one, path)
+                _link(there, path)
                 self._verified(path)
             return path
         return None
@@ -177,7 +178,7 @@ class Store:
         return freed
 
     def _folder(self, sha256: str) -> Path:
-        return self._files / sha256[:2] / sha256
+        return self._files.joinpath(sha256[:2], sha256)
 
     def _folders(self) -> Iterator[Path]:
         yield from sorted(path for path in self._files.glob("??/*") if path.is_dir())

@@ -11,6 +11,7 @@ from dubwright.packs.diagnosis.diagnose import again, install_problem
 from dubwright.packs.installing.refusals import disk_full
 from dubwright.packs.installing.resolution import Resolution, is_source, line
 from dubwright.packs.installing.site import Site
+from dubwright.packs.installing.wheelhouse import wheelhouse
 from dubwright.packs.planning.plan import PlanFile
 from dubwright.packs.record import env_python
 from dubwright.packs.wall.guest import GuestFolders
@@ -33,7 +34,6 @@ def make_environment(
         site,
         *("venv", "--quiet", "--clear", "--no-project", "--relocatable", "--no-python-downloads"),
         *("--python", python, site.folder / "env"),
-        tied=False,
     )
     if resolution.tools:
         _install(site, resolution.tools, paths, "tools.txt", ())
@@ -52,19 +52,17 @@ def _install(
 ) -> None:
     listed = site.folder / listed_in
     listed.write_text("".join(line(one) + "\n" for one in files), "utf-8")
-    # One folder a file: its address is what uv's cache knows an unpacked wheel by, so packs that
-    # share a wheel share its unpacked files.
-    folders = [word for one in files for word in ("--find-links", paths[one.sha256].parent)]
-    _run_uv(
-        site,
-        *("pip", "install", "--offline", "--no-index", "--no-deps", "--require-hashes"),
-        *more,
-        # No byte code yet: what the pack really imports gets it when its canary runs. Compiling all of
-        # a large environment takes longer than everything else and is mostly for nothing.
-        *("--link-mode", _link_mode(site), "--no-compile-bytecode"),
-        *("--python", env_python(site.folder), "-r", listed),
-        *folders,
-    )
+    with wheelhouse(site.home, [paths[one.sha256] for one in files]) as folders:
+        _run_uv(
+            site,
+            *("pip", "install", "--offline", "--no-index", "--no-deps", "--require-hashes"),
+            *more,
+            # No byte code yet: what the pack really imports gets it when its canary runs. Compiling
+            # all of a large environment takes longer than everything else and is mostly for nothing.
+            *("--link-mode", _link_mode(site), "--no-compile-bytecode"),
+            *("--python", env_python(site.folder), "-r", listed),
+            *(word for folder in folders for word in ("--find-links", folder)),
+        )
 
 
 def _link_mode(site: Site) -> str:
@@ -85,8 +83,8 @@ def _link_mode(site: Site) -> str:
     return "hardlink"
 
 
-def _run_uv(site: Site, *arguments: str | Path, tied: bool = True) -> None:
-    code, output = site.uv.run(arguments, site.folder, site.steps.follow_uv, tied=tied)
+def _run_uv(site: Site, *arguments: str | Path) -> None:
+    code, output = site.uv.run(arguments, site.folder, site.steps.follow_uv)
     if code != 0:
         site.say(f"uv ended with exit code {code}")
         problem = install_problem(site.name, output)

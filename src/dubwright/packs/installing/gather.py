@@ -38,6 +38,7 @@ class Gatherer:
     def __post_init__(self) -> None:
         self._tick = Paced(self.site.beat)
         self._waiting = ""
+        self._stored: Store | None = None
 
     def get(self, files: Sequence[PlanFile]) -> Mapping[str, Path]:
         """Return where each verified file lies, by sha256 (by name for weights without a pin).
@@ -183,9 +184,11 @@ class Gatherer:
         return again(self.site.name, label)
 
     def _store(self) -> Store:
-        from dubwright.packs.fetch.store import Store
+        if self._stored is None:
+            from dubwright.packs.fetch.store import Store
 
-        return Store(self.site.home.downloads)
+            self._stored = Store(self.site.home.downloads)
+        return self._stored
 
     def _note(self, name: str, sha256: str, path: Path) -> None:
         self.verified[name] = ModelFile(path.stat().st_size, sha256)

@@ -141,6 +141,7 @@ def _build_and_swap(
 
     steps.enter("python")
     uv = _uv(home, manifest.id, log)
+    uv.ask_version()
     plan = beating(
         steps,
         lambda: plan_one(home, manifest, Interpreters.of(home), unpacked_here(home, manifests)),

@@ -96,6 +96,7 @@ def existing(path: Path) -> Path:
 
 def synced_by(folder: Path) -> str:
     """The service that keeps ``folder`` in a cloud or on other machines, as far as names and marks tell."""
+    home = Path.home()
     for one in (folder, *folder.parents):
         name = one.name.lower()
         if one.parent.name == "CloudStorage" and one.parent.parent.name == "Library":
@@ -105,7 +106,7 @@ def synced_by(folder: Path) -> str:
             return found
         for marker, service in _MARKERS.items():
             with contextlib.suppress(OSError):
-                if one != one.parent and one != Path.home() and (one / marker).exists():
+                if one not in (one.parent, home) and (one / marker).exists():
                     return service
     return ""
 

@@ -1,21 +1,29 @@
-"""Become another program that ends when the pipe on stdin does: ``python -I tether.py PROGRAM ARG...``.
+"""A program that ends when its starter does, however that ended: its group is killed when stdin ends.
 
 An installer that is killed cannot stop its uv, and one that goes on downloading would fill folders
-that the next installer cleans. POSIX only; run by path, as the leader of its process group.
+that the next installer cleans.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from importlib.machinery import SourceFileLoader
-from types import ModuleType
+from collections.abc import Sequence
 
-if __name__ == "__main__":
-    # By its file, and with few imports: the kit as a package takes as long as all that uv does.
-    source = os.path.dirname(os.path.abspath(__file__)) + "/../../../"  # noqa: PTH100, PTH120
-    lifeline = ModuleType("lifeline")
-    SourceFileLoader("lifeline", source + "dubwright_kit/lifeline.py").exec_module(lifeline)
-    lifeline.watch(os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the program must not hold the pipe
-    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606  # full path, a list of arguments
+# The shell becomes the program: same process, same group. What it leaves beside it waits for the end
+# of the pipe, which nobody else may hold, and must not keep the program's own pipes open. A shell
+# starts in a millisecond, where a Python takes longer than uv does for some of its commands.
+_WATCH = (
+    "exec 3<&0 </dev/null; "
+    "{ read -r nothing <&3; kill -KILL 0; } >/dev/null 2>&1 & "
+    'exec 3<&-; exec "$@"'
+)
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """Return the command that runs ``command`` (the program by full path) tied to its stdin.
+
+    To be started with a pipe as stdin and as the leader of a group. On Windows it stays as it is.
+    """
+    if sys.platform == "win32":
+        return list(command)
+    return ["/bin/sh", "-c", _WATCH, "sh", *command]

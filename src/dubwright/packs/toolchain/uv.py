@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dubwright.packs.toolchain import tether
+from dubwright.packs.toolchain.tether import tied
 from dubwright.packs.wall.process import kill_tree
 
 _TICK_S = 0.25
@@ -23,13 +23,12 @@ _DONE = re.compile(r"^ ?(Downloaded|Resolved|Prepared|Installed|Bytecode compile
 
 @dataclass(frozen=True)
 class UvState:
-    """What uv is known to be doing. ``written_bytes`` is None where the system does not count."""
+    """What uv is known to be doing."""
 
     step: str
     """ "resolve", "download" or "install"."""
     current: str
     """The newest project named."""
-    written_bytes: int | None
     elapsed_s: float
 
 
@@ -41,6 +40,7 @@ class Uv:
         self._environment = dict(environment)
         self._log = log
         self._version = ""
+        self._asking = threading.Lock()
 
     def having(self, environment: Mapping[str, str]) -> Uv:
         """The same uv with some variables more."""
@@ -48,36 +48,39 @@ class Uv:
 
     def version(self) -> str:
         """Such as "0.13.8"; empty when it does not answer. Asked once."""
-        if self._version:
+        with self._asking:
+            if not self._version:
+                done = subprocess.run(
+                    [self.program, "--version"], capture_output=True, check=False, timeout=20
+                )
+                words = done.stdout.decode("utf-8", "replace").split()
+                self._version = words[1] if len(words) > 1 else ""
             return self._version
-        done = subprocess.run(
-            [self.program, "--version"], capture_output=True, check=False, timeout=20
-        )
-        words = done.stdout.decode("utf-8", "replace").split()
-        self._version = words[1] if len(words) > 1 else ""
-        return self._version
+
+    def ask_version(self) -> None:
+        """Let :meth:`version` be asked beside what follows."""
+        threading.Thread(target=self._ask_quietly, name="uv version", daemon=True).start()
+
+    def _ask_quietly(self) -> None:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # version() will raise it
+            self.version()
 
     def run(
         self,
         arguments: Sequence[str | Path],
         cwd: Path,
         tick: Callable[[UvState], None],
-        *,
-        tied: bool = True,
     ) -> tuple[int, str]:
         """Run ``uv <arguments>``; return its exit code and output (also written to the log).
 
         ``tick`` is called at every line and every 0.25 s; when it raises, uv and all it started
-        are killed and the exception goes on. What is ``tied`` ends also when this process is
-        killed; a command of a few hundredths of a second need not be.
+        are killed and the exception goes on. They end also when this process is killed (POSIX).
         """
         command = [str(self.program), *(str(argument) for argument in arguments)]
         self._log.write("$ " + " ".join(command) + "\n")
         self._log.flush()
-        if tied and sys.platform != "win32":
-            command = [sys.executable, "-I", "-S", tether.__file__, *command]
         popen = subprocess.Popen(
-            command,
+            tied(command),
             cwd=cwd,
             env=self._environment,
             stdin=subprocess.PIPE,  # its end is what ends uv when this process is killed
@@ -115,7 +118,7 @@ class Uv:
                 self._log.write(line)
                 self._log.flush()
                 step, current = _read(line, step, current)
-            tick(UvState(step, current, _written(popen.pid), time.monotonic() - started))
+            tick(UvState(step, current, time.monotonic() - started))
 
 
 def _pump(output: Iterable[bytes] | None, lines: queue.Queue[str | None]) -> None:
@@ -138,14 +141,3 @@ def _read(line: str, step: str, current: str) -> tuple[str, str]:
     if done[1] == "Downloaded":
         return "download", done[2]
     return ("download" if done[1] == "Resolved" else "install"), ""
-
-
-def _written(pid: int) -> int | None:
-    """Bytes that the process has written: uv unpacks while it downloads, so this moves with both."""
-    import psutil  # here: the commands that only list must not pay for it
-
-    try:
-        counters = psutil.Process(pid).io_counters()
-    except (psutil.Error, AttributeError, OSError):
-        return None  # macOS does not count; or it ended just now
-    return int(getattr(counters, "write_chars", counters.write_bytes))
