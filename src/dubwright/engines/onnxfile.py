@@ -74,7 +74,7 @@ def encode_model(
 def _node(node: Node) -> bytes:
     parts = [_text(1, name) for name in node.inputs]
     parts += [_text(2, name) for name in node.outputs]
-    parts += [_text(4, node.operator)]
+    parts += [_text(3, node.outputs[0]), _text(4, node.operator)]
     parts += [_message(5, _attribute(key, value)) for key, value in node.attributes.items()]
     return b"".join(parts)
 

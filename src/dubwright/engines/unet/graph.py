@@ -7,8 +7,8 @@ Four things differ from the official graph without changing what it computes:
   convolutional layer?", 2016). Each uses only the kernel places that reach it: nothing is multiplied
   by zero, and plain convolutions are what processors are fastest at.
 - Instead of joining a skip with what comes from below, both are convolved and added.
-- The sigmoid is written out as 1 / (1 + exp(-x)), with the sign in the kernel: onnxruntime's own is cut
-  off at -18 and a tenth off before, which the ratio of two small numbers shows.
+- The sigmoid is written out as 1 / (1 + exp(-x)): onnxruntime's own is cut off at -18 and far off
+  before, which the ratio of two small numbers shows.
 - Batch normalisation is a scale and a shift. It cannot go into the convolution before it, whose
   output the skip needs as it is, nor into the one after it, which sees zeros beyond the border: it is
   a convolution of one place and one channel, which onnxruntime runs with the activation in one go.
@@ -31,11 +31,12 @@ OPSET = 17
 BLOCK_FRAMES, BINS = 512, 1024
 """What the network sees at a time: STFT frames, and how many of their 2049 bins."""
 EPSILON = 1e-10
-INPUT = "magnitude"
+INPUT, MASKS, MEANS = "magnitude", "masks", "means"
 
 Activation = Literal["LeakyRelu", "Relu", "Elu"]
 _KEPT_WHOLE = 4096
 """Constants with fewer numbers than this stay float32: biases and scales decide more than they weigh."""
+_STEM_AXIS = np.array([0], np.int64)
 _TAPS = (((3, 1), (1, 0)), ((4, 2, 0), (1, 1)))
 """Of even and of odd outputs: which kernel places reach them, in the order of the inputs, and how far
 beyond the border these begin and end."""
@@ -66,35 +67,23 @@ class Graph:
     outputs: tuple[Port, ...]
 
 
-def mask_name(stem: int) -> str:
-    """Output [1, 2, 512, 1024]: the stem's share of each place, 0..1."""
-    return f"mask_{stem}"
-
-
-def mean_name(stem: int) -> str:
-    """Output [1, 2, 512]: the mean of the stem's mask over frequency, for what lies above."""
-    return f"mean_{stem}"
-
-
 def build_graph(branches: Sequence[Branch], *, half: bool = False) -> Graph:
-    """Return the graph from ``magnitude`` [1, 2, 512, 1024] to the masks of all stems.
+    """Return the graph from ``magnitude`` [1, 2, 512, 1024] to ``masks`` [stems, 2, 512, 1024], each
+    stem's share of each place, and ``means`` [stems, 2, 512], their means over frequency.
 
     ``half`` stores large constants as float16; they are computed with as float32.
     """
     style = STYLES[len(branches)]
     build = _Builder(half)
-    logits = [_unet(build, branch, style) for branch in branches]
-    masks = _shares(build, logits, softmax=style.softmax)
-    outputs = []
-    for number, mask in enumerate(masks):
-        build.node("Identity", (mask,), out=mask_name(number))
-        build.node("ReduceMean", (mask,), out=mean_name(number), axes=(3,), keepdims=0)
-        outputs += [
-            Port(mask_name(number), (1, CHANNELS, BLOCK_FRAMES, BINS)),
-            Port(mean_name(number), (1, CHANNELS, BLOCK_FRAMES)),
-        ]
+    logits = _last(build, branches, [_unet(build, one, style) for one in branches])
+    _shares(build, logits, len(branches), style)
+    build.node("ReduceMean", (MASKS,), out=MEANS, axes=(3,), keepdims=0)
     inputs = (Port(INPUT, (1, CHANNELS, BLOCK_FRAMES, BINS)),)
-    return Graph(tuple(build.nodes), build.constants, inputs, tuple(outputs))
+    outputs = (
+        Port(MASKS, (len(branches), CHANNELS, BLOCK_FRAMES, BINS)),
+        Port(MEANS, (len(branches), CHANNELS, BLOCK_FRAMES)),
+    )
+    return Graph(tuple(build.nodes), build.constants, inputs, outputs)
 
 
 class _Builder:
@@ -125,8 +114,7 @@ class _Builder:
 
 
 def _unet(build: _Builder, branch: Branch, style: Style) -> str:
-    """Return what the mask of one U-Net is made of, [1, 2, 512, 1024]: its logits, negative unless a
-    softmax follows."""
+    """Return what the last convolution of one U-Net gets, [1, 1, 512, 1024]."""
     skips: list[str] = []
     value = INPUT
     for number, layer in enumerate(branch.down):
@@ -148,18 +136,26 @@ def _unet(build: _Builder, branch: Branch, style: Style) -> str:
             build, parts, layer, branch.up_norms[number], style.up, size
         )
         parts = [skips.pop(), value] if skips else [value]
-    sign = np.float32(1 if style.softmax else -1)
-    return build.node(
+    return value
+
+
+def _last(build: _Builder, branches: Sequence[Branch], values: Sequence[str]) -> str:
+    """The last convolutions of all U-Nets: logits [stems, 2, 512, 1024].
+
+    In groups, because onnxruntime would rearrange a single one for blocks of 8 or 16 channels: eight
+    times the work, and zeros that take more memory than the rest of the network.
+    """
+    kernel = np.concatenate([one.last.kernel for one in branches])
+    bias = np.concatenate([one.last.bias for one in branches])
+    logits = build.node(
         "Conv",
-        (
-            value,
-            build.constant(sign * branch.last.kernel),
-            build.constant(sign * branch.last.bias),
-        ),
+        (build.node("Concat", values, axis=1), build.constant(kernel), build.constant(bias)),
         kernel_shape=(4, 4),
         dilations=(2, 2),
         pads=(3, 3, 3, 3),
+        group=len(branches),
     )
+    return build.reshaped(logits, len(branches), CHANNELS, BLOCK_FRAMES, BINS)
 
 
 def _wide_up(
@@ -227,6 +223,9 @@ def _interleaved(build: _Builder, phases: Sequence[str], size: tuple[int, int, i
 
 def _normed(build: _Builder, value: str, norm: Norm) -> str:
     channels = len(norm.scale)
+    if channels == 1:  # would be rearranged for blocks of 8 or 16 channels
+        scaled = build.node("Mul", (value, build.constant(norm.scale)))
+        return build.node("Add", (scaled, build.constant(norm.shift)))
     return build.node(
         "Conv",
         (value, build.constant(norm.scale.reshape(-1, 1, 1, 1)), build.constant(norm.shift)),
@@ -241,33 +240,26 @@ def _activated(build: _Builder, value: str, activation: Activation) -> str:
     return build.node(activation, (value,))
 
 
-def _shares(build: _Builder, logits: Sequence[str], *, softmax: bool) -> list[str]:
+def _shares(build: _Builder, logits: str, stems: int, style: Style) -> None:
     """The ratio mask with exponent 2: each stem's power over that of all."""
-    parts = (_softmax if softmax else _sigmoids)(build, logits)
-    powers = [build.node("Mul", (part, part)) for part in parts]
-    epsilon = build.constant(np.array([EPSILON], np.float32))
-    share = build.constant(np.array([EPSILON / len(logits)], np.float32))
-    total = build.node("Add", (_summed(build, powers), epsilon))
-    return [build.node("Div", (build.node("Add", (power, share)), total)) for power in powers]
+    part = _softmax(build, logits) if style.softmax else _sigmoid(build, logits)
+    power = build.node("Mul", (part, part))
+    total = build.node("ReduceSum", (power, build.constant(_STEM_AXIS)), keepdims=1)
+    total = build.node("Add", (total, build.constant(np.array([EPSILON], np.float32))))
+    share = build.constant(np.array([EPSILON / stems], np.float32))
+    build.node("Div", (build.node("Add", (power, share)), total), out=MASKS)
 
 
-def _sigmoids(build: _Builder, negative: Sequence[str]) -> list[str]:
-    """The magnitude times each U-Net's sigmoid."""
-    one = build.constant(np.array([1], np.float32))
-    over = [build.node("Add", (build.node("Exp", (x,)), one)) for x in negative]
-    return [build.node("Div", (INPUT, x)) for x in over]
+def _sigmoid(build: _Builder, logits: str) -> str:
+    """The magnitude times each U-Net's own mask."""
+    raised = build.node("Exp", (build.node("Neg", (logits,)),))
+    over = build.node("Add", (raised, build.constant(np.array([1], np.float32))))
+    return build.node("Div", (INPUT, over))
 
 
-def _softmax(build: _Builder, logits: Sequence[str]) -> list[str]:
-    """The magnitude times each U-Net's part of the softmax."""
-    largest = build.node("Max", logits)
-    raised = [build.node("Exp", (build.node("Sub", (one, largest)),)) for one in logits]
-    scaled = build.node("Div", (INPUT, _summed(build, raised)))
-    return [build.node("Mul", (one, scaled)) for one in raised]
-
-
-def _summed(build: _Builder, values: Sequence[str]) -> str:
-    total = values[0]
-    for value in values[1:]:
-        total = build.node("Add", (total, value))
-    return total
+def _softmax(build: _Builder, logits: str) -> str:
+    """The magnitude times each U-Net's part of a mask that all share."""
+    largest = build.node("ReduceMax", (logits,), axes=(0,), keepdims=1)
+    raised = build.node("Exp", (build.node("Sub", (logits, largest)),))
+    total = build.node("ReduceSum", (raised, build.constant(_STEM_AXIS)), keepdims=1)
+    return build.node("Mul", (raised, build.node("Div", (INPUT, total))))

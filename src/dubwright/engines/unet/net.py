@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubwright.engines.unet.convert import FORMAT
-from dubwright.engines.unet.graph import INPUT, mask_name, mean_name
+from dubwright.engines.unet.graph import INPUT, MASKS, MEANS
 from dubwright_kit import Problem
 
 F32 = npt.NDArray[np.float32]
@@ -18,12 +18,12 @@ F32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Masks:
-    """Of one block and one stem."""
+    """Of one block."""
 
     bins: F32
-    """[2, 512, 1024], 0..1: channel, frame, bin."""
+    """[stems, 2, 512, 1024], 0..1: stem, channel, frame, bin."""
     means: F32
-    """[2, 512]: the mean of ``bins`` over frequency."""
+    """[stems, 2, 512]: the mean of ``bins`` over frequency."""
 
 
 class StemNet:
@@ -36,9 +36,6 @@ class StemNet:
         self.stems = tuple(metadata["stems"].split(","))
         self.source_sha256 = metadata["source_sha256"]
         self._session = session
-        self._outputs = [
-            name(stem) for stem in range(len(self.stems)) for name in (mask_name, mean_name)
-        ]
 
     @classmethod
     def load(cls, path: Path, threads: int) -> StemNet:
@@ -76,9 +73,6 @@ class StemNet:
             )
         return cls(session, metadata)
 
-    def masks(self, magnitude: F32) -> tuple[Masks, ...]:
-        """Return the masks of each stem for one block: ``magnitude`` [2, 512, 1024]."""
-        found = self._session.run(self._outputs, {INPUT: magnitude[np.newaxis]})
-        return tuple(
-            Masks(bins[0], means[0]) for bins, means in zip(found[::2], found[1::2], strict=True)
-        )
+    def masks(self, magnitude: F32) -> Masks:
+        """Return the masks of all stems for one block: ``magnitude`` [2, 512, 1024]."""
+        return Masks(*self._session.run((MASKS, MEANS), {INPUT: magnitude[np.newaxis]}))

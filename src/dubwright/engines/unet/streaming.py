@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -43,7 +44,7 @@ class Network(Protocol):
     @property
     def stems(self) -> tuple[str, ...]: ...
 
-    def masks(self, magnitude: F32, /) -> tuple[Masks, ...]: ...
+    def masks(self, magnitude: F32, /) -> Masks: ...
 
 
 def separate_stream(
@@ -104,8 +105,8 @@ class _Engine:
         self._all(self._analyse, [(sound, channel) for channel in range(CHANNELS)])
         masks = self._net.masks(self._magnitude)
         made = np.empty((self.inverted, *sound.shape), np.float32)
-        parts = [(masks[n], c, made[n]) for n in range(self.inverted) for c in range(CHANNELS)]
-        self._all(self._synthesise, parts)
+        places = product(range(self.inverted), range(CHANNELS))
+        self._all(self._synthesise, [(masks, place, made) for place in places])
         return made
 
     def named(self, sound: F32, made: F32) -> dict[str, F32]:
@@ -119,9 +120,9 @@ class _Engine:
         analyse(sound[channel], self._window, spectrum)
         np.abs(spectrum[:, :BINS], out=self._magnitude[channel])
 
-    def _synthesise(self, masks: Masks, channel: int, out: F32) -> None:
-        above = masks.means[channel] if self._average else None
-        out[channel] = synthesise(self._spectrum[channel], masks.bins[channel], above, self._back)
+    def _synthesise(self, masks: Masks, place: tuple[int, int], out: F32) -> None:
+        above = masks.means[place] if self._average else None
+        out[place] = synthesise(self._spectrum[place[1]], masks.bins[place], above, self._back)
 
     def _all(self, work: Callable[..., None], arguments: Iterable[tuple[object, ...]]) -> None:
         waiting = [self._pool.submit(work, *one) for one in arguments]
