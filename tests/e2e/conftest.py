@@ -67,3 +67,13 @@ def talk(packs: Path, tmp_path_factory: pytest.TempPathFactory) -> Talk:
 def short_talk(packs: Path, tmp_path_factory: pytest.TempPathFactory) -> Talk:
     """About 33 s of dialogue."""
     return make_talk(tmp_path_factory.mktemp("short") / "t", packs, rounds=1)
+
+
+@pytest.fixture
+def wheels(pytestconfig: pytest.Config) -> Path:
+    """Where wheels are kept from run to run."""
+    chosen = os.environ.get("DUBWRIGHT_TEST_CACHE")
+    if chosen:
+        return Path(chosen) / "wheels"
+    assert pytestconfig.cache is not None
+    return pytestconfig.cache.mkdir("dubwright-wheels")

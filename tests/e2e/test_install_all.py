@@ -28,16 +28,6 @@ STAGED = [name for name in TICKED if SHIPPED[name].kind == "backend"]
 RATE_HZ = 44100
 
 
-@pytest.fixture
-def wheels(pytestconfig: pytest.Config) -> Path:
-    """Where wheels are kept from run to run."""
-    chosen = os.environ.get("DUBWRIGHT_TEST_CACHE")
-    if chosen:
-        return Path(chosen) / "wheels"
-    assert pytestconfig.cache is not None
-    return pytestconfig.cache.mkdir("dubwright-wheels")
-
-
 def disk_bytes(home: Path) -> int:
     """What packs and downloads take together: environments are hard links into the cache."""
     return tree_bytes(home) - tree_bytes(home / "db") - tree_bytes(home / "jobs")
@@ -52,7 +42,7 @@ def test_every_ticked_pack_ends_ready(
     tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = Program(tmp_path / "home")
-    weights = OwnWeights.make(20_000_000)
+    weights = OwnWeights.make(tmp_path / "checkpoint")
     with Misbehaving() as served:
         mirror(served, wheels, Home.find(tmp_path / "elsewhere"), TICKED)
         served.add(ARCHIVE, weights.data)

@@ -1,1 +1,1 @@
-"""The official weights of Spleeter, for the engines that read them. There is no backend here."""
+"""Spleeter's networks on our own engine. The packs of 4 and 5 stems are this one with other weights."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,39 +62,52 @@ def _voice(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def check(ask: SeparateAsk, done: SeparateDone) -> None:
-    """Raise ValueError, in words for people, unless ``done`` is a separation of ``ask.wav``: exact
-    length, neither stem silent or the mix itself, and together the mix below 11 kHz."""
-    mix, vocals, background = (
-        _read(path) for path in (ask.wav, done.stems["vocals"], done.stems["background"])
-    )
-    if not len(mix) == len(vocals) == len(background) == done.frames:
-        raise ValueError(
-            f"the stems have {len(vocals)} and {len(background)} samples instead of {len(mix)}"
-        )
-    whole = _energy(mix)
-    for name, stem in (("speech", vocals), ("background", background)):
-        if _energy(stem) < SILENT * whole:
+    """Raise ValueError, in words for people, unless ``done`` is a separation of ``ask.wav``."""
+    judge(_read(ask.wav), {stem: _read(path) for stem, path in done.stems.items()}, done.frames)
+
+
+def judge(mix: F32, stems: Mapping[str, F32], frames: int) -> None:
+    """Raise ValueError unless ``stems`` are a separation of ``mix``, [n, 2] each: ``frames`` long,
+    neither the vocals nor all the rest silent, none the mix itself, and together the mix below 11 kHz.
+
+    Single ones of the rest may be silent: there is no piano in the clip.
+    """
+    lengths = sorted({len(stem) for stem in stems.values()})
+    if lengths != [len(mix)] or frames != len(mix):
+        raise ValueError(f"the stems have {lengths} samples instead of {len(mix)}")
+    if not all(np.isfinite(stem).all() for stem in stems.values()):
+        raise ValueError("the stems are no sound: not all of their samples are numbers")
+    whole = energy(mix)
+    rest = sum((stem for name, stem in stems.items() if name != "vocals"), np.zeros_like(mix))
+    for name, part in (("speech", stems["vocals"]), ("background", rest)):
+        if energy(part) < SILENT * whole:
             raise ValueError(f"the {name} is silent")
-        if _energy(_low(mix) - _low(stem)) < SILENT * whole:
-            raise ValueError(f"the {name} is the whole sound: nothing was separated")
-    left_over = _energy(_low(mix) - _low(vocals + background))
+    for name, part in stems.items():
+        if low_energy(mix - part) < SILENT * whole:
+            said = "speech" if name == "vocals" else name
+            raise ValueError(f"the {said} is the whole sound: nothing was separated")
+    left_over = low_energy(mix - stems["vocals"] - rest)
     if left_over > ADDED_UP * whole:
         raise ValueError(
             f"the stems do not add up to the original ({100 * left_over / whole:.2f} % is missing)"
         )
 
 
+def low_energy(sound: F32) -> float:
+    """Sum of squares of ``sound`` without what lies above :data:`HEARD_HZ` (Parseval's theorem)."""
+    total = 0.0
+    for channel in sound.T:
+        spectrum = np.fft.rfft(channel)[: int(HEARD_HZ * len(sound) / RATE_HZ) + 1]
+        power = spectrum.real**2 + spectrum.imag**2
+        total += (2 * float(power.sum()) - float(power[0])) / len(sound)
+    return total
+
+
+def energy(sound: F32) -> float:
+    """Sum of squares."""
+    return float(np.vdot(sound, sound))
+
+
 def _read(path: str) -> F32:
     with StereoReader(path) as reader:
         return reader.read(0, reader.frames)
-
-
-def _low(sound: F32) -> F32:
-    """``sound`` without what lies above :data:`HEARD_HZ`."""
-    spectrum = np.fft.rfft(sound, axis=0)
-    spectrum[np.fft.rfftfreq(len(sound), 1 / RATE_HZ) > HEARD_HZ] = 0
-    return np.fft.irfft(spectrum, len(sound), axis=0).astype(np.float32)
-
-
-def _energy(sound: F32) -> float:
-    return float(np.vdot(sound, sound))

@@ -1,0 +1,99 @@
+"""Sound of any sample rate through a network that knows one, in both directions, block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dubwright.media.resample import StreamResampler
+from dubwright.media.wav import WavReader
+
+F32 = npt.NDArray[np.float32]
+
+CHUNK = 1 << 16
+"""Frames of the file that are resampled at a time."""
+
+
+def finite(film: WavReader, start: int, n: int) -> F32:
+    """Read [n, channels]; not-a-number becomes silence, infinity full scale."""
+    return np.nan_to_num(film.read(start, n), nan=0.0, posinf=1.0, neginf=-1.0)
+
+
+class StereoSource:
+    """A file as the network hears it: ``rate_hz``, the front pair; mono is doubled. Nobody else may
+    read from ``film`` meanwhile.
+
+    ``frames`` is its length at that rate. Read it forwards: what was returned stays available for a
+    second look until something that begins later has been asked for.
+    """
+
+    def __init__(self, film: WavReader, rate_hz: int) -> None:
+        self._film = film
+        self._stream = (
+            StreamResampler(film.rate_hz, rate_hz, 2) if film.rate_hz != rate_hz else None
+        )
+        self.frames = round(film.frames * rate_hz / film.rate_hz)
+        self._pieces: list[F32] = []
+        self._begin = self._end = self._taken = 0
+
+    def read(self, start: int, n: int) -> F32:
+        """Return float32 [n, 2], silence outside of the file (``start`` may be negative)."""
+        sound = np.zeros((n, 2), np.float32)
+        first, last = max(0, start), max(0, min(self.frames, start + n))
+        if first < last:
+            part = self._within(first, last)
+            sound[first - start : first - start + len(part)] = part
+        return sound
+
+    def _within(self, first: int, last: int) -> F32:
+        if self._stream is None:
+            return stereo(finite(self._film, first, last - first))
+        while self._end < last and self._taken < self._film.frames:
+            chunk = stereo(finite(self._film, self._taken, CHUNK))
+            if not len(chunk):
+                break  # the file has become shorter
+            self._taken += len(chunk)
+            self._keep(self._stream.push(chunk))
+            if self._taken >= self._film.frames:
+                self._keep(self._stream.flush())
+        while self._pieces and self._begin + len(self._pieces[0]) <= first:
+            self._begin += len(self._pieces.pop(0))
+        if first < self._begin:
+            raise ValueError(f"frame {first} was left behind: the source is read forwards")
+        kept = np.concatenate([np.zeros((0, 2), np.float32), *self._pieces])
+        return kept[first - self._begin : last - self._begin]
+
+    def _keep(self, piece: F32) -> None:
+        if len(piece):
+            self._pieces.append(piece)
+            self._end += len(piece)
+
+
+def stereo(sound: F32) -> F32:
+    """[n, channels] to [n, 2]: mono doubled, of more than two the first two."""
+    return np.repeat(sound, 2, axis=1) if sound.shape[1] == 1 else sound[:, :2]
+
+
+class WayBack:
+    """Stems of the network's rate as they were in the file: its rate, exactly its ``frames``."""
+
+    def __init__(self, rate_hz: int, film: WavReader, channels: int) -> None:
+        self._stream = StreamResampler(rate_hz, film.rate_hz, channels)
+        self._channels = channels
+        self._left = film.frames
+
+    def push(self, sound: F32) -> F32:
+        """Take [n, channels] at the network's rate, return what is ready at the file's."""
+        return self._cut(self._stream.push(sound))
+
+    def flush(self) -> F32:
+        """Return the rest; what the resampler's rounding lacks is silence."""
+        rest = self._cut(self._stream.flush())
+        missing = np.zeros((self._left, self._channels), np.float32)
+        self._left = 0
+        return np.concatenate([rest, missing]) if len(missing) else rest
+
+    def _cut(self, sound: F32) -> F32:
+        sound = sound[: self._left]
+        self._left -= len(sound)
+        return sound

@@ -1,0 +1,147 @@
+"""A file into stems: any length, any sample rate, any number of channels, in constant memory.
+
+The network knows 44.1 kHz and two channels. Another rate is converted there and back; mono is doubled
+and the two answers averaged; of more than two channels the first two are separated, and the others
+go whole to the last stem, silent in the rest.
+
+The last stem is what the others leave: of the sound itself with the extension "average", whose masks
+add up to 1 everywhere, so that nothing is lost; of the sum of the stems with "zeros", where all are
+silent above 11 kHz, as the official configuration has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from dubwright.engines.unet.blocks import Extension
+from dubwright.engines.unet.net import StemNet
+from dubwright.engines.unet.streaming import RATE_HZ, separate_stream
+from dubwright.media.storage import writing_to
+from dubwright.media.wav import WavReader, WavWriter, WriteSubtype
+from dubwright_kit import NextAction, Problem
+from dubwright_kit.contracts import SeparateAsk, SeparateDone
+from dubwright_kit.report import Report
+from dubwright_packs.spleeter.levels import hold
+from dubwright_packs.spleeter.rates import StereoSource, WayBack, finite
+
+F32 = npt.NDArray[np.float32]
+
+PIECE = 1 << 16
+"""Frames that are levelled and written at a time."""
+
+
+def separate(ask: SeparateAsk, net: StemNet, report: Report) -> SeparateDone:
+    """Write ``<stem>.wav`` for every stem of ``net``, each with exactly the frames of ``ask.wav``.
+
+    Options: ``extension`` "average" (default) or "zeros"; ``wav`` "int16" (default; limited so that
+    the stems still add up) or "float32". Progress in seconds of the file, one a block of 12 s.
+
+    Raises Problem ``not-wav`` for a damaged input, ``option-invalid``, ``disk-full``; and Cancelled.
+    """
+    started = time.monotonic()
+    options = _Options.of(ask, net)
+    paths = {stem: str(Path(ask.out_dir) / f"{stem}.wav") for stem in ask.stems}
+    # Two readers: the stream reads ahead, on a thread of its own.
+    with (
+        WavReader(ask.wav) as film,
+        WavReader(ask.wav) as ahead,
+        contextlib.ExitStack() as files,
+    ):
+        source = StereoSource(ahead, RATE_HZ)
+        files.enter_context(writing_to(Path(ask.out_dir)))
+        writers = [
+            files.enter_context(WavWriter(path, film.rate_hz, film.channels, options.wav))
+            for path in paths.values()
+        ]
+        energies = np.zeros(len(writers))
+        for parts in _separated(film, source, net, options, report):
+            for index, (writer, part) in enumerate(zip(writers, parts, strict=True)):
+                writer.write(part)
+                energies[index] += float(np.vdot(part, part))
+        frames = film.frames
+    total = float(energies.sum())
+    metrics: dict[str, float | None] = {
+        f"{stem}_energy_share": float(energy) / total if total else None
+        for stem, energy in zip(paths, energies, strict=True)
+    }
+    metrics["wall_s"] = time.monotonic() - started
+    return SeparateDone(paths, frames, metrics)
+
+
+@dataclass(frozen=True)
+class _Options:
+    extension: Extension
+    wav: WriteSubtype
+
+    @classmethod
+    def of(cls, ask: SeparateAsk, net: StemNet) -> _Options:
+        if tuple(ask.stems) != tuple(net.stems):
+            raise _invalid("stems", ", ".join(ask.stems), [", ".join(net.stems)])
+        extension, wav = ask.options.get("extension", "average"), ask.options.get("wav", "int16")
+        for name, value, known in (
+            ("extension", extension, get_args(Extension)),
+            ("wav", wav, get_args(WriteSubtype)),
+        ):
+            if value not in known:
+                raise _invalid(name, value, known)
+        return cls(cast("Extension", extension), cast("WriteSubtype", wav))
+
+
+def _separated(
+    film: WavReader, source: StereoSource, net: StemNet, options: _Options, report: Report
+) -> Iterator[list[F32]]:
+    """Yield the stems piece by piece, [n, channels] each, as they are to be written."""
+    back = WayBack(RATE_HZ, film, 2 * len(net.stems))
+    at = 0
+    for start, stems in separate_stream(net, source.read, source.frames, options.extension):
+        ready = back.push(np.concatenate([stems[stem] for stem in net.stems], axis=1))
+        yield from _pieces(film, at, ready, options)
+        at += len(ready)
+        done = start + len(stems[net.stems[0]])
+        report(done / RATE_HZ, film.duration_s, "separating")
+    yield from _pieces(film, at, back.flush(), options)
+
+
+def _pieces(film: WavReader, at: int, ready: F32, options: _Options) -> Iterator[list[F32]]:
+    """``ready`` is [n, 2 * stems] from frame ``at`` of the film on."""
+    for begin in range(0, len(ready), PIECE):
+        wide = ready[begin : begin + PIECE]
+        original = finite(film, at + begin, len(wide))
+        stems = [
+            _as_in_film(wide[:, 2 * index : 2 * index + 2], film.channels)
+            for index in range(wide.shape[1] // 2)
+        ]
+        total = original
+        if options.extension == "zeros":
+            total = original.copy()
+            total[:, :2] = np.sum(stems, axis=0)[:, :2]
+        if options.wav == "int16":
+            yield hold(total, stems[:-1])
+        else:
+            yield [*stems[:-1], total - np.sum(stems[:-1], axis=0, dtype=np.float32)]
+
+
+def _as_in_film(stem: F32, channels: int) -> F32:
+    """A stereo stem with the film's channels: one is the mean, further ones are silent."""
+    if channels == 1:
+        mean: F32 = stem.mean(axis=1, keepdims=True)
+        return mean
+    if channels == 2:
+        return stem
+    return np.pad(stem, ((0, 0), (0, channels - 2)))
+
+
+def _invalid(name: str, value: Any, known: Any) -> Problem:
+    return Problem(
+        "option-invalid",
+        f'{name} can be {" or ".join(known)} here, not "{value}".',
+        NextAction("see the help", "separate", {"help": True}),
+    )

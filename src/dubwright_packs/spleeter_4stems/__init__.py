@@ -1,0 +1,1 @@
+"""Spleeter's network of four stems: the pack spleeter with other weights."""
