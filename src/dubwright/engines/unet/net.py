@@ -12,6 +12,7 @@ import numpy.typing as npt
 from dubwright.engines.unet.convert import FORMAT
 from dubwright.engines.unet.graph import INPUT, MASKS, MEANS
 from dubwright_kit import Problem
+from dubwright_kit.memory import give_back
 
 F32 = npt.NDArray[np.float32]
 
@@ -54,7 +55,11 @@ class StemNet:
         options.log_severity_level = 3
         # Numbers next to zero take a processor a hundred times as long; silence is full of them.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Threads that wait for each other within a block spin; between blocks they sleep.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        # Plans made once for all layers keep six times the memory of what is alive at any time.
+        options.enable_mem_pattern = False
+        options.enable_mem_reuse = False
         try:
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -65,6 +70,7 @@ class StemNet:
                 f"The separation network is damaged: {path}.",
                 detail=str(error)[:2000],
             ) from error
+        give_back()  # the weights as they were before onnxruntime rearranged them: 100 MB
         metadata = dict(session.get_modelmeta().custom_metadata_map)
         if metadata.get("format") != FORMAT or not metadata.get("stems"):
             raise Problem(
