@@ -6,6 +6,7 @@ official Spleeter imports this file too, so it needs NumPy and nothing else.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -98,9 +99,12 @@ _MAKERS: dict[str, Callable[[], Array]] = {
 NAMES = tuple(_MAKERS)
 
 
+@functools.cache  # 20 MB in all, asked for again by each network
 def clip(name: str) -> Array:
-    """Return one of ``NAMES``: float32 [n, 2] at ``RATE_HZ``; [n, 1] for "mono"."""
-    return np.ascontiguousarray(_MAKERS[name](), np.float32)
+    """Return one of ``NAMES``: float32 [n, 2] at ``RATE_HZ``, read-only; [n, 1] for "mono"."""
+    sound = np.ascontiguousarray(_MAKERS[name](), np.float32)
+    sound.flags.writeable = False
+    return sound
 
 
 def windows(frames: int) -> list[tuple[int, int]]:
