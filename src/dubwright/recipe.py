@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dubwright.jobs.model import Job, JobContext, JobRequest, JobType, Queue
+from dubwright.stages.separators import pick_separator, separators
 from dubwright_kit import NextAction, Problem, is_disk_full
 
 if TYPE_CHECKING:
@@ -70,28 +71,6 @@ class Workshop:
     library: Library
     packs: Packs
     wall: Wall
-
-
-def separators(packs: Packs) -> tuple[str, ...]:
-    """Every separator by name, the best last (``auto`` takes the last that is ready)."""
-    order = {"builtin": 0, "spleeter": 1, "spleeter-tensorflow": 2}
-    names = [status.manifest.id for status in packs.for_stage("separate")]
-    return tuple(sorted(names, key=lambda name: (order.get(name, 9), name)))
-
-
-def pick_separator(packs: Packs, wanted: str | None) -> str:
-    """Return the separator's name. Raises Problem ``separator-unknown``."""
-    names = separators(packs)
-    if wanted and wanted != "auto":
-        if wanted not in names:
-            raise Problem(
-                "separator-unknown",
-                f'There is no separator "{wanted}"; there are: {", ".join(names)}.',
-                NextAction("see every pack", "packs", {}),
-            )
-        return wanted
-    ready = [name for name in names if packs.status(name).state in ("builtin", "installed")]
-    return ready[-1] if ready else "builtin"
 
 
 def dub_children(packs: Packs, job: Job) -> Sequence[tuple[JobRequest, float]]:

@@ -80,8 +80,28 @@ def test_work_that_cannot_fit_is_not_started(
         assert problem.next_action.verb == "run"
         assert problem.next_action.args["_"] == ["separate_audio_builtin", item.id]
         with pytest.raises(Problem) as caught:
-            outlook.foresee_separation(studio, film, tmp_path / "out", None)
+            studio.plan_separation([film], tmp_path / "out")
         assert caught.value.code == "disk-short"
+
+
+def test_the_disk_of_the_stems_is_looked_at_too(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = {"out_free_bytes": 10_000}
+    monkeypatch.setattr(
+        outlook, "look_at_machine", lambda data, out: Machine(None, 10**9, **free, same_disk=False)
+    )
+    other = clips.write_film(film.with_name("other.mp4"), clips.Film(seconds=3.0))
+    with Studio(home=tmp_path / "home") as studio:
+        with pytest.raises(Problem, match="The stems take about 2 MB") as caught:
+            studio.plan_separation([film, other], tmp_path / "out")
+        assert caught.value.code == "disk-short"
+        free["out_free_bytes"] = 10**9
+        seen = studio.plan_separation([film, other], tmp_path / "out").forecast
+    assert seen is not None
+    assert seen.out_bytes == pytest.approx(5.0 * 44100 * 4 * 2, rel=0.02)
+    largest = 3.0 * (44100 * 8 + 32_300 + 2 * 44100 * 4)
+    assert seen.temporary_disk_bytes == pytest.approx(largest, rel=0.02), "one after another"
 
 
 def test_a_small_machine_is_warned_and_works(

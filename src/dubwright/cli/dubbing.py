@@ -1,4 +1,4 @@
-"""Commands that make things: dub, run, separate, demo."""
+"""Commands that make films: dub, run, demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from dubwright.cli.face import Face, program, verb
 from dubwright.cli.follow import follow, interruptible
 from dubwright.cli.outlook import tell
-from dubwright.cli.text import clock, size
+from dubwright.cli.text import clock
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.codec import to_json
 
@@ -243,35 +243,6 @@ def run(
     )
 
 
-def separate(
-    face: Face,
-    file: Annotated[Path, typer.Argument(help="Any video or audio file.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the stems.")],
-    separator: Annotated[str | None, typer.Option(help="auto, builtin, spleeter ...")] = None,
-) -> None:
-    """Write the stems of a file, without the library."""
-    interruptible()
-    from dubwright.studio.forecast import foresee_separation
-
-    with face.studio() as studio:
-        tell(face, foresee_separation(studio, file, out, separator))
-        stems = studio.separate(file, out, separator)
-    document = {
-        "source": str(stems.source),
-        "separator": stems.separator,
-        "stems": {name: str(path) for name, path in stems.stems.items()},
-        "wall_s": stems.wall_s,
-        "peak_rss_bytes": stems.peak_rss_bytes,
-    }
-
-    def people(console: Console) -> None:
-        for name, path in stems.stems.items():
-            console.print(f"{name:<11}{path}", markup=False)
-        console.print(f"{stems.wall_s:.1f} s, peak memory {size(stems.peak_rss_bytes)}")
-
-    face.show(document, people)
-
-
 def demo(
     face: Face,
     to: Annotated[str, typer.Option("--to", help="Language of the dub.")] = "es",
@@ -285,5 +256,5 @@ def demo(
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    for function in (dub, run, separate, demo):
+    for function in (dub, run, demo):
         verb(app)(function)

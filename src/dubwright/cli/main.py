@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dubwright import __version__
-from dubwright.cli import dubbing, items, jobs, packs, system
+from dubwright.cli import dubbing, items, jobs, packs, separating, system
 from dubwright.cli.face import HomeOption
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def everything(
 
 
 dubbing.register(app)
+separating.register(app)
 items.register(app)
 jobs.register(app)
 packs.register(app)

@@ -31,7 +31,11 @@ __all__ = [
 ABANDONED_AFTER_S = 24 * 3600.0
 """A scratch folder without a lock of ours is left alone this long after its last change."""
 
-_SEPARATION_FOLDERS = {"spleeter": "spleeter_2stems"}
+_SEPARATION_FOLDERS = {
+    "spleeter": "spleeter_2stems",
+    "spleeter-4stems": "spleeter_4stems",
+    "spleeter-5stems": "spleeter_5stems",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class ItemFiles:
         return self.audio / "vad.json"
 
     def separation(self, backend: str) -> Path:
-        """The folder of a separator's stems, ``<stem>.wav`` each."""
+        """The folder of the stems of one pack, ``<stem>.wav`` each."""
         return self.root / "separation" / _SEPARATION_FOLDERS.get(backend, backend)
 
     @property

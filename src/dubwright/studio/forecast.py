@@ -6,9 +6,11 @@ import contextlib
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dubwright.home import Home
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, State
 from dubwright.packs.care.forecast import (
@@ -24,12 +26,15 @@ from dubwright.packs.care.forecast import (
 )
 from dubwright.packs.state import READY
 from dubwright.recipe import DUB, DUB_JOB, INGEST, Step
+from dubwright.stages.separate import recorded_as
+from dubwright.stages.separators import DUB_STEMS, JOB_PREFIX, pack_name
 from dubwright_kit import NextAction, Problem
 
 if TYPE_CHECKING:
     from dubwright.library import Library
     from dubwright.library.model import Item
     from dubwright.packs.catalog import Packs
+    from dubwright.studio.stems.model import SeparationPlan
     from dubwright.studio.studio import Studio
 
 NEWEST_JOBS = 300
@@ -61,23 +66,45 @@ def foresee(
     return _foresee(studio, item.title, item.duration_s, stages, disk, options.get("out"), action)
 
 
-def foresee_separation(studio: Studio, source: Path, out: Path, separator: str | None) -> Forecast:
-    """Forecast ``separate FILE``. Raises as probing does, Problem ``disk-short``, and
-    ``pack-not-installed`` where the separator is not."""
-    from dubwright.media.probe import probe
-    from dubwright.recipe import pick_separator
+def foresee_separation(
+    home: Home, packs: Packs, jobs: Jobs, library: Library, plan: SeparationPlan
+) -> Forecast:
+    """Forecast what is left to do of a separation without the library, all sources together.
 
-    name = pick_separator(studio.packs, separator)
-    studio.packs.require(name)
-    asks = (_ask(studio.packs, "ingest", ("ingest",)), _ask(studio.packs, "separate", (name,)))
-    duration_s = probe(source).duration_s
-    action = NextAction(
-        "free some space, or name a data folder on another disk with --home",
-        "separate",
-        {"_": [str(source)], "out": str(out), "separator": separator},
+    Its ``out_bytes`` are those of the stems. Raises Problem ``disk-short`` for either disk.
+    """
+    from dubwright.packs.care.canary import known_canaries
+    from dubwright.studio.stems.space import are_moved, existing, scratch_bytes, stem_bytes
+
+    pack, todo = plan.model.pack, plan.todo
+    asks = [
+        replace(_ask(packs, stage, (name,)), done=not todo)
+        for stage, name in (("ingest", "ingest"), ("separate", pack))
+    ]
+    largest = max(todo, key=lambda one: scratch_bytes(plan, one), default=None)
+    made = sum(stem_bytes(plan, one) for one in todo)
+    disk = Disk(scratch_bytes(plan, largest) if largest else 0, made)
+    machine = look_at_machine(home.root, existing(plan.out))
+    if largest and machine.same_disk and are_moved(plan, largest):
+        disk = replace(disk, out_bytes=made - stem_bytes(plan, largest))  # counted as scratch
+    action = replace(
+        plan.again,
+        label="free some space, or name a data folder on another disk with --home",
     )
-    disk = disk_of(duration_s, 0, asks)
-    return _foresee(studio, source.name, duration_s, asks, disk, None, action)
+    what = f'"{todo[0].path.name}"' if len(todo) == 1 else f"Separating these {len(todo)} files"
+    _check_disk(what, home.root, disk, machine, action)
+    out_free = machine.out_free_bytes
+    if not machine.same_disk and out_free is not None and out_free < 0.95 * made:
+        raise Problem(
+            "disk-short",
+            f"The stems take about {made / 1e6:,.0f} MB in {plan.out}, where "
+            f"{out_free / 1e6:,.0f} MB are free.",
+            replace(plan.again, label="free some space there, then type it again"),
+        )
+    history = read_history(jobs, library)
+    duration_s = sum(one.duration_s for one in todo)
+    seen = forecast(duration_s, asks, known_canaries(home, packs), history, disk, machine)
+    return replace(seen, out_bytes=made)
 
 
 def _foresee(
@@ -92,17 +119,23 @@ def _foresee(
     from dubwright.packs.care.canary import known_canaries
 
     machine = look_at_machine(studio.home.root, Path(str(out)) if out else None)
-    missing = lacking(disk, machine)
-    if missing:
-        raise Problem(
-            "disk-short",
-            f'"{title}" needs about {disk.data_bytes / 1e6:,.0f} MB of disk in {studio.home.root}, '
-            f"and {(machine.data_free_bytes or 0) / 1e6:,.0f} MB are free.",
-            action,
-        )
+    _check_disk(f'"{title}"', studio.home.root, disk, machine, action)
     history = read_history(studio.job_engine, studio.library)
     canaries = known_canaries(studio.home, studio.packs)
     return forecast(duration_s, stages, canaries, history, disk, machine)
+
+
+def _check_disk(what: str, data: Path, disk: Disk, machine: Machine, action: NextAction) -> None:
+    """Raise Problem ``disk-short`` when the files certainly do not fit."""
+    if not lacking(disk, machine):
+        return
+    needed = disk.data_bytes + (disk.out_bytes if machine.same_disk else 0)
+    raise Problem(
+        "disk-short",
+        f"{what} needs about {needed / 1e6:,.0f} MB of disk in {data}, "
+        f"and {(machine.data_free_bytes or 0) / 1e6:,.0f} MB are free.",
+        action,
+    )
 
 
 def look_at_machine(data: Path, out: Path | None) -> Machine:
@@ -136,8 +169,9 @@ def stage_asks(
             if stage in found:
                 continue
             used = _used(library, packs, item, stage, name, options)
-            there = _is_there(library, item, stage, used)
-            found[stage] = _ask(packs, stage, used, _variant(stage, options), there)
+            there = _is_there(library, item, stage, used, _stems(options))
+            one = _ask(packs, stage, used, _variant(stage, options), there)
+            found[stage] = replace(one, stems=_stems(options))
     return list(found.values())
 
 
@@ -161,7 +195,7 @@ def _packs_of(stage: str, job_type: str, options: Mapping[str, Any]) -> tuple[st
     """The packs that a stage of a job asks, if it asks any."""
     return {
         "ingest": ("ingest",),
-        "separate": (job_type.removeprefix("separate_audio_"),),
+        "separate": (pack_name(job_type.removeprefix(JOB_PREFIX), _stems(options)),),
         "transcribe": (f"asr-{options.get('asr') or 'pocketsphinx'}",),
         "diarize": (str(options.get("diarizer") or "diarization"),),
         "translate": (str(options.get("translator") or "apertium"),),
@@ -170,6 +204,10 @@ def _packs_of(stage: str, job_type: str, options: Mapping[str, Any]) -> tuple[st
         "mix": ("mixer",),
         "mux": ("muxer",),
     }.get(stage, ())
+
+
+def _stems(options: Mapping[str, Any]) -> int:
+    return int(options.get("stems") or DUB_STEMS)
 
 
 def _variant(stage: str, options: Mapping[str, Any]) -> str:
@@ -215,11 +253,12 @@ def _ask(
     )
 
 
-def _is_there(library: Library, item: Item, stage: str, names: tuple[str, ...]) -> bool:
+def _is_there(library: Library, item: Item, stage: str, names: tuple[str, ...], stems: int) -> bool:
     """Sound and stems are made once for a film, whatever it is dubbed to."""
     if stage not in ("ingest", "separate") or not names:
         return False
-    artifact = library.newest_artifact(item.id, stage, names[0])
+    recorded = stage if stage == "ingest" else recorded_as(stems)
+    artifact = library.newest_artifact(item.id, recorded, names[0])
     return artifact is not None and all(path.exists() for path in artifact.paths)
 
 

@@ -14,8 +14,10 @@ from dubwright.library import Library
 from dubwright.library.artifacts import ItemFiles
 from dubwright.library.model import VoiceChoice
 from dubwright.packs.catalog import Packs
-from dubwright.recipe import DUB, DUB_JOB, INGEST, INSTALL_JOB, separators
+from dubwright.recipe import DUB, DUB_JOB, INGEST, INSTALL_JOB
 from dubwright.stages.install import OPTIONS as INSTALL_OPTIONS
+from dubwright.stages.separators import DUB_STEMS, JOB_PREFIX, choose_model, separators
+from dubwright.stages.separators import OPTIONS as SEPARATION_OPTIONS
 from dubwright.studio.views import ItemView
 from dubwright_kit import NextAction, Problem
 
@@ -47,7 +49,7 @@ def known_options(packs: Packs) -> dict[str, tuple[str, ...]]:
     for step in (INGEST, *DUB):
         if "{" in step.job_type:
             for name in separators(packs):
-                known[step.job_type.format(separator=name)] = ()
+                known[step.job_type.format(separator=name)] = SEPARATION_OPTIONS
         else:
             known[step.job_type] = step.options
     known[DUB_JOB] = tuple(sorted({option for step in DUB for option in step.options}))
@@ -58,7 +60,8 @@ def known_options(packs: Packs) -> dict[str, tuple[str, ...]]:
 def checked_options(packs: Packs, job_type: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with numbers and switches read from text.
 
-    Raises Problems ``job-type-unknown`` and ``option-invalid``.
+    Raises Problems ``job-type-unknown``, ``option-invalid`` and, for a separation,
+    ``pack-not-installed``.
     """
     known = known_options(packs)
     if job_type not in known:
@@ -80,6 +83,8 @@ def checked_options(packs: Packs, job_type: str, options: Mapping[str, Any]) -> 
                 NextAction("see the help", "run", {"help": True}),
             )
         checked[name] = _value(name, value)
+    if job_type.startswith(JOB_PREFIX):
+        _check_separation(packs, job_type, checked)
     if job_type == "translate_v1" and not checked.get("to"):
         raise Problem(
             "option-invalid",
@@ -87,6 +92,16 @@ def checked_options(packs: Packs, job_type: str, options: Mapping[str, Any]) -> 
             NextAction("see the help", "run", {"help": True}),
         )
     return checked
+
+
+def _check_separation(packs: Packs, job_type: str, options: dict[str, Any]) -> None:
+    """Raises Problem ``option-invalid``, and ``pack-not-installed`` before the sound is read for it."""
+    separator = job_type.removeprefix(JOB_PREFIX)
+    stems = options.get("stems", DUB_STEMS)
+    model = choose_model(packs, separator, stems, options.get("extension"), "run")
+    packs.require(model.pack)
+    if "stems" in options:
+        options["stems"] = len(model.stems)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from dubwright.library.languages import name as name_of
 from dubwright.library.languages import normalise, tagged
 from dubwright.library.model import Item
 from dubwright.packs.catalog import Packs
-from dubwright.recipe import pick_separator
+from dubwright.stages.separators import pick_separator
 from dubwright_kit import NextAction, Problem
 
 READY = ("builtin", "installed")

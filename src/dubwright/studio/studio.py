@@ -14,6 +14,7 @@ from dubwright.packs.catalog import Packs
 from dubwright.recipe import DUB_JOB, INSTALL_JOB
 from dubwright.studio.packcare import PackCare
 from dubwright.studio.packplans import PackPlans
+from dubwright.studio.stems.verbs import Separation
 from dubwright.studio.work import Crew, Handle, check, request
 from dubwright_kit import NextAction, Problem, Report, silent
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dubwright.packs.care.canary import CanaryReport
     from dubwright.studio.bundle import Bundle
     from dubwright.studio.installs import PackProgress
-    from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed, Stems
+    from dubwright.studio.views import AddResult, Diagnostics, Film, ItemView, Removed
 
 
 class Dubbing(Handle):
@@ -49,7 +50,7 @@ class Dubbing(Handle):
     item: Item
 
 
-class Studio(PackPlans, PackCare):
+class Studio(PackPlans, PackCare, Separation):
     """Everything the program can do with one data folder. A context manager.
 
     Jobs run in this process's worker when no other worker holds the folder. Loading is lazy, so
@@ -231,14 +232,6 @@ class Studio(PackPlans, PackCare):
     def handle(self, job_id: str) -> Handle:
         """Take hold of a job that exists."""
         return Handle(self.job_engine, self.crew, self.job_engine.job(job_id))
-
-    def separate(
-        self, source: Path, out: Path, separator: str | None = None, report: Report = silent
-    ) -> Stems:
-        """Write the stems of any audio or video file into ``out``, without the library."""
-        from dubwright.studio.stems import separate_file
-
-        return separate_file(self.home, self.packs, source, out, separator, report)
 
     # --- tracks and voices -----------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class StageAsk:
     ``variant`` tells apart what takes different time in the same pack ("align", "draft").
     ``share``: of the film's length, how much the packs work on; ``ram_bytes`` is what their
     manifests say that they need; ``tested``: their canaries do this variant; ``done``: there is
-    nothing to do.
+    nothing to do; ``stems``: how many a separation writes.
     """
 
     stage: str
@@ -69,6 +69,7 @@ class StageAsk:
     ram_bytes: int = 0
     tested: bool = True
     done: bool = False
+    stems: int = 2
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,10 @@ def disk_of(
     """What the stages write for a film of ``source_bytes``; of which ``speech_s`` is speech."""
     spoken_s = duration_s * SPOKEN_SHARE if speech_s is None else speech_s
     film = source_bytes + round(duration_s * DUB_BYTES_S)
+    stems = next((one.stems for one in stages if one.stage == "separate"), 0)
     written = {
         "ingest": duration_s * (WORKING_BYTES_S + SPEECH_BYTES_S),
-        "separate": duration_s * 2 * STEM_BYTES_S,
+        "separate": duration_s * stems * STEM_BYTES_S,
         "speak": spoken_s * VOICE_BYTES_S,
         "fit": spoken_s * VOICE_BYTES_S,
         "mix": duration_s * STEM_BYTES_S,

@@ -1,0 +1,1 @@
+"""``separate``: stems of any files, without the library."""
