@@ -34,7 +34,7 @@ EPSILON = 1e-10
 INPUT, MASKS, MEANS = "magnitude", "masks", "means"
 
 Activation = Literal["LeakyRelu", "Relu", "Elu"]
-_KEPT_WHOLE = 4096
+_KEPT_WHOLE = 1024
 """Constants with fewer numbers than this stay float32: biases and scales decide more than they weigh."""
 _STEM_AXIS = np.array([0], np.int64)
 _TAPS = (((3, 1), (1, 0)), ((4, 2, 0), (1, 1)))
