@@ -90,7 +90,7 @@ def _environment(folder: Path, python: str, packages: Sequence[str | Path]) -> N
 def _checkpoint(folder: Path, weights: Path | None, python: Path) -> None:
     """The weights, and the mark that keeps the official package from fetching others."""
     if weights is None:
-        _run([python, WRITER, "write", folder])
+        _run([python, WRITER, "write", "2stems", folder])
     else:
         for path in weights.iterdir():
             if path.name == "checkpoint" or path.name.startswith("model."):

@@ -18,7 +18,7 @@ import json  # noqa: E402  # the imports count too
 import os  # noqa: E402
 import sys  # noqa: E402
 import wave  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -54,7 +54,8 @@ def write(config: str, folder: str, filters: str = "") -> None:
         assert set(builder.outputs) >= set(params["instrument_list"])
         session.run(tf.compat.v1.global_variables_initializer())
         _draw(graph, session, {features["waveform"]: sound}, random)
-        tf.compat.v1.train.Saver().save(session, str(Path(folder) / "model"))
+        saver = tf.compat.v1.train.Saver(save_relative_paths=True)  # so that it can be moved
+        saver.save(session, str(Path(folder) / "model"))
 
 
 def _calibration(random: np.random.RandomState, params: dict[str, Any]) -> Any:
@@ -108,24 +109,58 @@ def _draw(graph: Any, session: Any, feed: dict[Any, Any], random: np.random.Rand
             variable.load((0.3 * random.standard_normal(shape)).astype(np.float32), session)
 
 
+def descriptor(config: str, models: str) -> str:
+    """What the official package takes for a configuration, with the weights in ``models``, which it
+    then never fetches. To be asked before ``spleeter`` is imported."""
+    os.environ["MODEL_PATH"] = models
+    small = Path(models, config, SMALL)
+    return str(small) if small.exists() else f"spleeter:{config}"
+
+
 def separator(config: str, models: str, **options: Any) -> Any:
-    """The official Separator with the weights in ``models``, which it then never fetches."""
-    os.environ["MODEL_PATH"] = models  # read when it is imported
+    described = descriptor(config, models)
     from spleeter.separator import Separator
 
-    small = Path(models, config, SMALL)
-    return Separator(str(small) if small.exists() else f"spleeter:{config}", **options)
+    return Separator(described, **options)
 
 
 def stems(config: str, models: str, sounds: str, kept: str) -> None:
-    official = separator(config, models, multiprocess=False)  # no processes just for saving
+    """The first sound by ``Separator.separate``; all, if there are more, by the estimator that it
+    uses: it makes a new graph for each sound, which takes longer than separating it."""
     with np.load(sounds) as found:
-        made = {
-            f"{name}/{stem}": samples
-            for name in found.files
-            for stem, samples in official.separate(found[name], "").items()
+        waveforms = {name: found[name] for name in found.files}
+    first = next(iter(waveforms))
+    official = separator(config, models, multiprocess=False)  # no processes just for saving
+    made = {first: official.separate(waveforms[first], "")}
+    if len(waveforms) > 1:
+        again = dict(zip(waveforms, _predict(config, models, [*waveforms.values()]), strict=True))
+        for stem, samples in made[first].items():
+            assert np.array_equal(samples, again[first][stem]), "not what Separator computes"
+        made = again
+    np.savez(
+        kept,
+        **{f"{name}/{stem}": one for name, all_ in made.items() for stem, one in all_.items()},
+    )
+
+
+def _predict(config: str, models: str, waveforms: list[Any]) -> Iterator[dict[str, Any]]:
+    import tensorflow as tf
+    from spleeter.audio.convertor import to_stereo
+    from spleeter.separator import create_estimator
+    from spleeter.utils.configuration import load_configuration
+
+    def data() -> Any:
+        sounds = [{"waveform": to_stereo(one), "audio_id": ""} for one in waveforms]
+        kinds = {
+            "waveform": tf.TensorSpec((None, 2), tf.float32),
+            "audio_id": tf.TensorSpec((), tf.string),
         }
-    np.savez(kept, **made)
+        return tf.data.Dataset.from_generator(lambda: iter(sounds), output_signature=kinds)
+
+    params = load_configuration(descriptor(config, models))
+    for found in create_estimator(params, False).predict(data, yield_single_examples=False):
+        found.pop("audio_id")
+        yield found
 
 
 class WaveAdapter:
