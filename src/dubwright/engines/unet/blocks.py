@@ -55,20 +55,21 @@ def analyse(sound: F32, window: F32, out: Spectrum) -> None:
         out[at : at + _AT_ONCE] = np.fft.rfft(frames[at : at + _AT_ONCE] * window)
 
 
-def synthesise(spectrum: Spectrum, mask: F32, above: F32 | None, window: F32) -> F32:
-    """One channel of a stem, [BLOCK + TAIL], its first and last TAIL samples unfinished.
+def synthesise(spectrum: Spectrum, mask: F32, above: F32 | None, window: F32, out: F32) -> None:
+    """Add one channel of a stem to ``out`` [BLOCK + TAIL], whose first and last TAIL samples it leaves
+    unfinished.
 
     ``spectrum`` [512, 2049] times ``mask`` [512, 1024]; what lies above is taken times ``above``
     [512], or left out when that is None. ``window`` carries the factor of 2/3.
     """
-    out = np.zeros((BLOCK_FRAMES + TAIL // HOP, HOP), np.float32)
+    rows = out.reshape(-1, HOP)
     masked = np.zeros((_AT_ONCE, FRAME // 2 + 1), np.complex64)
     for at in range(0, BLOCK_FRAMES, _AT_ONCE):
         here = slice(at, at + _AT_ONCE)
         np.multiply(spectrum[here, :BINS], mask[here], out=masked[:, :BINS])
         if above is not None:
             np.multiply(spectrum[here, BINS:], above[here, np.newaxis], out=masked[:, BINS:])
-        pieces = np.fft.irfft(masked, FRAME) * window
+        pieces = np.fft.irfft(masked, FRAME)
+        pieces *= window
         for part in range(FRAME // HOP):
-            out[at + part : at + part + _AT_ONCE] += pieces[:, part * HOP : (part + 1) * HOP]
-    return out.reshape(-1)
+            rows[at + part : at + part + _AT_ONCE] += pieces[:, part * HOP : (part + 1) * HOP]

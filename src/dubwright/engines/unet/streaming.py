@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Protocol
@@ -59,15 +59,15 @@ def separate_stream(
     processor.
     """
     total = count_blocks(frames)
-    workers = threads or processors()
-    with ThreadPoolExecutor(max(2, workers), "separation") as pool:
+    with ThreadPoolExecutor(max(2, threads or processors()), "separation") as pool:
         engine = _Engine(net, extension, pool)
         tails = np.zeros((engine.inverted, CHANNELS, TAIL), np.float32)
-        coming = pool.submit(_take, read, frames, 0)
+        coming = pool.submit(engine.prepare, read, frames, 0)
         for block in range(total):
             sound = coming.result()
-            coming = pool.submit(_take, read, frames, block + 1)  # silence after the last
             made = engine.separate(sound)
+            # While the caller is busy with this block; after the last there is only silence.
+            coming = pool.submit(engine.prepare, read, frames, block + 1)
             made[:, :, :TAIL] += tails
             tails = made[:, :, BLOCK:].copy()
             start = block_start(block)
@@ -98,15 +98,25 @@ class _Engine:
         self.inverted = len(net.stems) - self._average
         """How many stems are transformed back; with "average" the last is what they leave."""
 
+    def prepare(self, read: Read, frames: int, block: int) -> F32:
+        """Read a block, [2, BLOCK + TAIL], and take its STFT; the block before must be done with."""
+        sound = _take(read, frames, block)
+        if sound.any():
+            other = self._pool.submit(self._analyse, sound, 1)
+            self._analyse(sound, 0)
+            other.result()
+        return sound
+
     def separate(self, sound: F32) -> F32:
-        """[2, BLOCK + TAIL] to [inverted stems, 2, BLOCK + TAIL], both ends unfinished."""
-        if not sound.any():
-            return np.zeros((self.inverted, *sound.shape), np.float32)
-        self._all(self._analyse, [(sound, channel) for channel in range(CHANNELS)])
-        masks = self._net.masks(self._magnitude)
-        made = np.empty((self.inverted, *sound.shape), np.float32)
-        places = product(range(self.inverted), range(CHANNELS))
-        self._all(self._synthesise, [(masks, place, made) for place in places])
+        """The stems of the block that was prepared, [inverted stems, 2, BLOCK + TAIL], both ends
+        unfinished."""
+        made = np.zeros((self.inverted, *sound.shape), np.float32)
+        if sound.any():
+            masks = self._net.masks(self._magnitude)
+            places = product(range(self.inverted), range(CHANNELS))
+            waiting = [self._pool.submit(self._synthesise, masks, at, made[at]) for at in places]
+            for one in waiting:
+                one.result()
         return made
 
     def named(self, sound: F32, made: F32) -> dict[str, F32]:
@@ -122,12 +132,8 @@ class _Engine:
 
     def _synthesise(self, masks: Masks, place: tuple[int, int], out: F32) -> None:
         above = masks.means[place] if self._average else None
-        out[place] = synthesise(self._spectrum[place[1]], masks.bins[place], above, self._back)
-
-    def _all(self, work: Callable[..., None], arguments: Iterable[tuple[object, ...]]) -> None:
-        waiting = [self._pool.submit(work, *one) for one in arguments]
-        for one in waiting:
-            one.result()
+        spectrum = self._spectrum[place[1]]
+        synthesise(spectrum, masks.bins[place], above, self._back, out)
 
 
 def _take(read: Read, frames: int, block: int) -> F32:
