@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -17,6 +14,7 @@ from dubwright.media.probe import probe
 from dubwright.media.soundfile import SoundFormat, write_sound
 from dubwright.media.wav import WavReader, WavWriter
 from dubwright_kit import Cancelled, is_disk_full
+from tests.small_disk import mounted
 
 Array = npt.NDArray[np.float32]
 RATE = 44_100
@@ -123,24 +121,11 @@ def test_a_person_can_stop_it(tmp_path: Path) -> None:
             write_sound(wav, tmp_path / "made", form, 2, stop)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not sys.platform.startswith("linux"):
-        pytest.skip("a small disk is made by mounting a tmpfs, on Linux only")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk_is_told_as_such(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     wav = wav_of(tmp_path / "stem.wav", tone(4 * RATE))
-    for form in FORMATS:
-        with pytest.raises(OSError) as caught:
-            write_sound(wav, small_disk / "made", form, 2)
-        assert is_disk_full(caught.value), form
-        (small_disk / "made").unlink()
+    with mounted(tmp_path / "disk", 32) as disk:
+        for form in FORMATS:
+            with pytest.raises(OSError) as caught:
+                write_sound(wav, disk / "made", form, 2)
+            assert is_disk_full(caught.value), form
+            (disk / "made").unlink()

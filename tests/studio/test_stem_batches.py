@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from dubwright.studio.stems.model import (
 from dubwright.studio.stems.placing import alone_in
 from dubwright.studio.stems.record import RECORD, read_record
 from dubwright_kit import Cancelled, NextAction, Problem
+from tests.small_disk import mounted
 from tests.studio.stem_packs import STEMS, asks, write_pack
 
 RATE = 44_100
@@ -52,7 +55,8 @@ class Desk:
         return len(asks(self.root / "packs"))
 
     def plan(self, *paths: Path | str, ask: StemsAsk | None = None) -> SeparationPlan:
-        return self.studio.plan_separation(paths or [self.root / "in"], self.out, ask)
+        choices = asdict(ask or StemsAsk())
+        return self.studio.plan_separation(paths or [self.root / "in"], self.out, **choices)
 
     def batch(self, *paths: Path | str, ask: StemsAsk | None = None) -> SeparationResult:
         return self.studio.separate_planned(self.plan(*paths, ask=ask))
@@ -146,7 +150,7 @@ def test_other_choices_are_other_stems(desk: Desk) -> None:
     pack = desk.root / "packs" / "spleeter_4stems" / "pack.toml"
     pack.write_text(pack.read_text().replace('version = "1"', 'version = "2"'))
     with Studio(desk.studio.home) as later:
-        plan = later.plan_separation([source], desk.out, StemsAsk(stems=4, form="flac"))
+        plan = later.plan_separation([source], desk.out, stems=4, form="flac")
         assert len(plan.todo) == 1
     moved = desk.root / "elsewhere"
     (desk.root / "in" / "deep").rename(moved)
@@ -174,6 +178,25 @@ def test_one_that_fails_does_not_stop_the_others(desk: Desk) -> None:
         assert not one.folder.exists()
     named = desk.batch(desk.root / "in" / "talk.mp4", desk.root / "in" / "a.wav")
     assert [one.state for one in named.files] == ["failed", "kept"]
+
+
+def test_what_happens_to_a_source_after_the_plan(desk: Desk) -> None:
+    plan = desk.plan()
+    (desk.root / "in" / "a.wav").unlink()
+    (desk.root / "in" / "b.wav").write_bytes(b"RIFF")
+    files = desk.studio.separate_planned(plan).files
+    assert [one.state for one in files] == ["failed", "failed", "done"]
+    codes = [one.problem.code for one in files if one.problem]
+    assert codes == ["file-missing", "truncated-media"]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are always text")
+def test_a_name_that_is_no_text(desk: Desk) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    (desk.root / "in" / "a.wav").rename(desk.root / "in" / name)
+    (failed,) = desk.batch().failed
+    assert failed.problem is not None
+    assert failed.problem.code == "path-not-utf8"
 
 
 def test_a_bug_of_a_pack_is_one_files_problem(desk: Desk) -> None:
@@ -305,6 +328,25 @@ def test_a_file_that_cannot_fit_is_not_begun(desk: Desk, monkeypatch: pytest.Mon
     assert problem.next_action is not None
     assert problem.next_action.verb == "separate"
     assert desk.asked == 1
+
+
+@pytest.mark.parametrize("form", ["wav", "m4a"])
+def test_the_disk_of_out_fills_up(desk: Desk, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else takes the room after the look at it: no stem is there by half."""
+    with mounted(desk.out, 1000):
+        plan = desk.plan(ask=StemsAsk(form=form))
+        monkeypatch.setattr("dubwright.studio.stems.run.check_room", lambda *_: None)
+        (desk.out / "ballast").write_bytes(bytes(shutil.disk_usage(desk.out).free - 24_000))
+        result = desk.studio.separate_planned(plan)
+        assert [one.state for one in result.files] == ["failed"] * 3
+        for one in result.failed:
+            assert one.problem is not None
+            assert one.problem.code == "disk-full"
+            assert one.problem.next_action is not None
+            assert one.problem.next_action.label == "free some space, then go on"
+        assert desk.files() == ["ballast"]
+        (desk.out / "ballast").unlink()
+        assert [state for _, state in desk.states(ask=StemsAsk(form=form))] == ["done"] * 3
 
 
 def test_the_record_says_how(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import typer
 from dubwright.cli.face import Face, command_line, verb
 from dubwright.cli.follow import interruptible
 from dubwright.cli.stemprogress import display
-from dubwright.cli.text import size, table
+from dubwright.cli.text import shown, size, table
 from dubwright_kit import Cancelled
 
 if TYPE_CHECKING:
@@ -36,11 +36,17 @@ def separate(
 ) -> None:
     """Write the stems of files, without the library. A batch that was stopped goes on where it was."""
     interruptible()
-    from dubwright.studio.stems.model import StemsAsk
-
-    ask = StemsAsk(separator, stems, form, extension, force)
     with face.studio() as studio, display(face) as show:
-        plan = studio.plan_separation(files, out, ask, show.look)
+        plan = studio.plan_separation(
+            files,
+            out,
+            separator=separator,
+            stems=stems,
+            form=form,
+            extension=extension,
+            force=force,
+            look=show.look,
+        )
         show.begin(plan)
         try:
             result = studio.separate_planned(plan, show.watch)
@@ -81,7 +87,7 @@ def _tell_batch(face: Face, result: SeparationResult) -> None:
         {
             "out": str(result.plan.out),
             "files": [_document(one) for one in result.files],
-            "skipped": [{"source": str(o.path), "why": o.why} for o in result.plan.skipped],
+            "skipped": [{"source": shown(o.path), "why": o.why} for o in result.plan.skipped],
         },
         lambda console: _people(face, result, console),
     )
@@ -89,10 +95,10 @@ def _tell_batch(face: Face, result: SeparationResult) -> None:
 
 def _document(one: SourceStems) -> dict[str, Any]:
     return {
-        "source": str(one.source),
+        "source": shown(one.source),
         "state": one.state,
         "separator": one.separator,
-        "folder": str(one.folder),
+        "folder": shown(one.folder),
         "stems": {name: str(path) for name, path in one.stems.items()},
         "duration_s": one.duration_s,
         "wall_s": one.wall_s,
@@ -107,8 +113,8 @@ def _people(face: Face, result: SeparationResult, console: Console) -> None:
     for one in result.files:
         folder = one.folder.relative_to(out)
         # A folder's files by their place in it: many albums have a "01.flac".
-        name = str(folder.parent / one.source.name)
-        rows.append((name, str(folder), ", ".join(one.stems) or "none", _end(one)))
+        name = shown(folder.parent / one.source.name)
+        rows.append((name, shown(folder), ", ".join(one.stems) or "none", _end(one)))
     console.print(table(("File", "Folder", "Stems", "Result"), rows))
     counts = [
         (sum(one.state == "kept" for one in result.files), "complete from an earlier run"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dubwright.cli.face import Face, command_line
 from dubwright.cli.outlook import tell
-from dubwright.cli.text import size
+from dubwright.cli.text import shown, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -39,7 +39,7 @@ class StemsShow:
         kept = sum(one.settled is not None and one.settled.state == "kept" for one in plan.sources)
         self.finished = kept
         for why in dict.fromkeys(one.why for one in plan.skipped):
-            names = [one.path.name for one in plan.skipped if one.why == why]
+            names = [shown(one.path.name) for one in plan.skipped if one.why == why]
             more = f" and {len(names) - MOST_SKIPPED} more" if len(names) > MOST_SKIPPED else ""
             self.face.note(f"Left out, {why}: {', '.join(names[:MOST_SKIPPED])}{more}")
         if kept:
@@ -82,7 +82,7 @@ class _Json(StemsShow):
             "total": 1.0,
             "note": progress.step,
             "detail": {
-                "source": str(progress.source),
+                "source": shown(progress.source),
                 "number": progress.number,
                 "of": progress.of,
                 "share": progress.share,
@@ -99,7 +99,7 @@ class _Lines(StemsShow):
 
     def show(self, progress: StemsProgress) -> None:
         several = f"[{progress.number}/{progress.of}] " if progress.of > 1 else ""
-        name = f"{several}{progress.source.name}"
+        name = f"{several}{shown(progress.source.name)}"
         now = time.monotonic()
         if progress.result is not None:
             if progress.result.state != "kept":  # those were told together
@@ -140,7 +140,7 @@ class _Bars(StemsShow):
         if self._file is None:
             return
         name = f"file {progress.number}/{progress.of}" if self._all is not None else "separate"
-        note = escape(f"{progress.source.name[:40]}: {progress.step}")
+        note = escape(f"{shown(progress.source.name)[:40]}: {progress.step}")
         self._bars.update(self._file, description=name, completed=progress.share, note=note)
         if self._all is not None:
             self._bars.update(self._all, completed=progress.whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def short(text: str, most: int = 48) -> str:
     """``text`` on one line, with an ellipsis where it is too long for a column."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def shown(path: Path | str) -> str:
+    """A path as text that can be printed: bytes that are no text become question marks."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
 def table(

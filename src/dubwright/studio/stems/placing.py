@@ -14,10 +14,11 @@ from pathlib import Path
 from dubwright.home import Home
 from dubwright.library.adoption import sync_file, sync_folder
 from dubwright.media.soundfile import SoundFormat, write_sound
-from dubwright.studio.stems.record import StemFile, StemsRecord, write_record
+from dubwright.studio.stems.record import RECORD, StemFile, StemsRecord, read_record, write_record
 from dubwright_kit import NextAction, Problem, Report
 
 _PART = ".dubwright-{}.part"
+_NEW_RECORD = _PART.format("stems")
 
 
 def place(
@@ -30,10 +31,11 @@ def place(
 ) -> Mapping[str, Path]:
     """Write the stems ``made`` (16-bit WAV by name, deleted here) into ``folder`` and return the files.
 
-    All are written aside, on the disk of ``folder``, before the first gets its name; a record says
-    that they are complete only after the last has. Raises OSError.
+    All are written aside, on the disk of ``folder``, and the record that they are complete too; then
+    there is nothing left to do but to rename, which takes no room, the record last. Raises OSError.
     """
     finals = {stem: folder / f"{stem}.{form}" for stem in made}
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     parts = {stem: folder / _PART.format(final.name) for stem, final in finals.items()}
     try:
@@ -42,18 +44,31 @@ def place(
             _write(wav, parts[stem], form, channels, _share(report, number, len(made), label))
             sync_file(parts[stem])
         if record is not None:
-            write_record(folder, replace(record, complete=False))
+            sizes = {stem: part.stat().st_size for stem, part in parts.items()}
+            files = {stem: StemFile(finals[stem].name, size) for stem, size in sizes.items()}
+            write_record(folder, replace(record, files=files, complete=True), _NEW_RECORD)
+            write_record(folder, record)  # not complete while names change
         for stem, part in parts.items():
             part.replace(finals[stem])
+        if record is not None:
+            (folder / _NEW_RECORD).replace(folder / RECORD)
         sync_folder(folder)
     finally:
-        for part in parts.values():
+        for left in (*parts.values(), folder / _NEW_RECORD):
             with contextlib.suppress(OSError):  # what is being raised says more
-                part.unlink(missing_ok=True)
-    if record is not None:
-        files = {stem: StemFile(one.name, one.stat().st_size) for stem, one in finals.items()}
-        write_record(folder, replace(record, files=files, complete=True))
+                left.unlink(missing_ok=True)
+        if is_new:
+            _tidy(folder)
     return finals
+
+
+def _tidy(folder: Path) -> None:
+    """Take a new folder away again when there are no stems in it after all."""
+    record = read_record(folder)
+    with contextlib.suppress(OSError):
+        if record is not None and not record.complete and len(list(folder.iterdir())) == 1:
+            (folder / RECORD).unlink()
+        folder.rmdir()  # refuses when anything is there
 
 
 def clear_parts(folder: Path) -> None:

@@ -101,7 +101,8 @@ def _empty(packs: Packs, paths: Sequence[Path | str], out: Path, ask: StemsAsk) 
 def _arguments(paths: Sequence[Path | str], out: Path, ask: StemsAsk) -> dict[str, Any]:
     """The command as it was typed."""
     return {
-        "_": [str(path) for path in paths],
+        # A name that is no text cannot be typed; printing it must not fail all the same.
+        "_": [str(path).encode("utf-8", "replace").decode("utf-8") for path in paths],
         "out": str(out),
         "separator": ask.separator,
         "stems": ask.stems if str(ask.stems) != str(DUB_STEMS) else None,

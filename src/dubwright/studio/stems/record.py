@@ -54,11 +54,14 @@ def read_record(folder: Path) -> StemsRecord | None:
     return replace(record, files=files) if record.version == VERSION else None
 
 
-def write_record(folder: Path, record: StemsRecord) -> None:
-    """Put ``record`` in place in one step. Raises OSError."""
-    aside = folder / f"{RECORD}.part"
-    aside.write_text(json.dumps(to_json(record), ensure_ascii=False, indent=1), "utf-8")
-    aside.replace(folder / RECORD)
+def write_record(folder: Path, record: StemsRecord, name: str = RECORD) -> None:
+    """Put ``record`` in place in one step. Raises OSError, and leaves nothing then."""
+    aside = folder / f"{name}.part"
+    try:
+        aside.write_text(json.dumps(to_json(record), ensure_ascii=False, indent=1), "utf-8")
+        aside.replace(folder / name)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def new_record(plan: SeparationPlan, source: Path) -> StemsRecord:

@@ -24,7 +24,7 @@ from dubwright.studio.stems.model import (
 )
 from dubwright.studio.stems.placing import alone_in, clear_parts, place
 from dubwright.studio.stems.plan import for_separate
-from dubwright.studio.stems.record import new_record
+from dubwright.studio.stems.record import StemsRecord, new_record
 from dubwright.studio.stems.space import check_room
 from dubwright_kit import NextAction, Problem, Report
 from dubwright_kit.contracts import IngestAsk, SeparateAsk
@@ -94,7 +94,8 @@ def separate_one(
     ``disk-full``, OSError, and what ``report`` raises."""
     started = time.monotonic()
     check_room(home, plan, source)
-    record = new_record(plan, source.path) if plan.batch else None
+    # Before it is read: a source that is still being written is done again next time.
+    record = _record(plan, source) if plan.batch else None
     clear_parts(source.folder)
     with scratch_folder(home, "stems") as scratch:
         ingest = IngestAsk(
@@ -138,6 +139,15 @@ def separate_one(
         time.monotonic() - started,
         peak,
     )
+
+
+def _record(plan: SeparationPlan, source: SourcePlan) -> StemsRecord:
+    try:
+        return new_record(plan, source.path)
+    except OSError as error:
+        raise Problem(
+            "file-missing", f"There is no file {source.path} any more.", None, str(error)
+        ) from error
 
 
 def _part(report: Report, start: float, end: float, label: str) -> Report:

@@ -86,19 +86,25 @@ class Separation:
         self: _Separating,
         paths: Sequence[Path | str],
         out: Path | str,
-        ask: StemsAsk | None = None,
+        *,
+        separator: str | None = None,
+        stems: int | str = 2,
+        form: str = "wav",
+        extension: str | None = None,
+        force: bool = False,
         look: Look = _unseen,
     ) -> SeparationPlan:
         """Look at files, folders and patterns and say what :meth:`separate_planned` will do: which
         sources, where their stems go, what is complete already, how long and how much it takes.
 
-        Nothing is written. Raises the Problems of ``studio.stems.plan.plan_many``, that of a file
-        which was named alone, and ``disk-short``.
+        Nothing is written; ``look`` is told which file of how many is looked at. Raises the Problems
+        of ``studio.stems.plan.plan_many``, that of a file which was named alone, and ``disk-short``.
         """
         from dubwright.studio.forecast import foresee_separation
         from dubwright.studio.stems.plan import plan_many
 
-        plan = plan_many(self.packs, paths, Path(out), ask or StemsAsk(), look)
+        ask = StemsAsk(separator, stems, form, extension, force)
+        plan = plan_many(self.packs, paths, Path(out), ask, look)
         seen = foresee_separation(self.home, self.packs, self.job_engine, self.library, plan)
         return replace(plan, forecast=seen)
 
