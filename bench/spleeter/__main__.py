@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,18 @@ class Bench:
 
     def profile(self) -> None:
         wav = sound.write(self.work / "profile.wav", contest.LONG_S * sound.RATE_HZ)
-        found, ran = self._child("profile", self.models, wav, self.work)
-        found["spans_s"]["end of the process"] = ran.wall_s - found["until_end_s"]
-        self.found["profile"] = {**found, "wall_s": ran.wall_s, "peak_bytes": ran.peak_bytes}
+        turns = [
+            self._child("profile", self.models, wav, self.work)
+            for _ in range(1 if self.given.quick else 3)
+        ]
+        found, ran = sorted(turns, key=lambda turn: turn[1].wall_s)[len(turns) // 2]
+        spans_s = {
+            "start of Python": found["here_s"] - ran.began_s,
+            **found["spans_s"],
+            "end of the process": ran.began_s + ran.wall_s - found["end_s"],
+        }
+        more = {"spans_s": spans_s, "wall_s": ran.wall_s, "peak_bytes": ran.peak_bytes}
+        self.found["profile"] = {**found, **more}
 
     def stream(self) -> None:
         rows = self.found["stream"] = {}
@@ -89,6 +99,9 @@ class Bench:
         before = json.loads(RESULTS.read_text("utf-8")) if self.given.keep else {}
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         self.found = {**before, **self.found}
+        self.found["targets"] = [
+            {**asdict(target), "reached": target.reached} for target in table.targets(self.found)
+        ]
         RESULTS.write_text(json.dumps(self.found, indent=1), "utf-8")
 
     def _child(self, module: str, *words: Path | str) -> tuple[dict[str, Any], Ran]:
@@ -125,7 +138,7 @@ def arguments() -> argparse.Namespace:
         help="has the official package (its folder, or the one above env)",
     )
     parser.add_argument(
-        "--weights", type=Path, help="a 2-stem checkpoint: model.index, model.data-*, checkpoint"
+        "--weights", type=Path, help="a 2-stem checkpoint: model.index, model.data-*"
     )
     parser.add_argument(
         "--cache",

@@ -6,6 +6,7 @@ package index. Weights are random, with the names and shapes of the official one
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,8 @@ def prepare(cache: Path, environment: Path | None, weights: Path | None) -> Prep
         environment = _once(cache / "official", _official)
     official = _python(environment)
     sherpa = _python(_once(cache / "sherpa", _sherpa))
-    models = cache / "models"
+    weighed = "random" if weights is None else _name(weights)
+    models = cache / "models" / weighed
     _once(models / "2stems", lambda folder: _checkpoint(folder, weights, official))
 
     def converted(folder: Path) -> None:
@@ -57,14 +59,14 @@ def prepare(cache: Path, environment: Path | None, weights: Path | None) -> Prep
         _run([sherpa, HERE / "sherpa_model.py", arrays, folder])
         arrays.unlink()
 
-    return Prepared(official, sherpa, models, _once(cache / "sherpa models", converted))
+    return Prepared(official, sherpa, models, _once(cache / "sherpa models" / weighed, converted))
 
 
 def _once(place: Path, make: Callable[[Path], None]) -> Path:
     """Let ``make`` fill a folder that becomes ``place`` when it is whole."""
     if place.exists():
         return place
-    print(f"making {place.name} (once)", flush=True)
+    print(f"making {place} (once)", flush=True)
     unfinished = place.with_name(f".{place.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -93,9 +95,16 @@ def _checkpoint(folder: Path, weights: Path | None, python: Path) -> None:
         _run([python, WRITER, "write", "2stems", folder])
     else:
         for path in weights.iterdir():
-            if path.name == "checkpoint" or path.name.startswith("model."):
+            if path.name.startswith("model."):
                 shutil.copy2(path, folder)
+        # An absolute path in it would send the official package to where the weights were made.
+        (folder / "checkpoint").write_text('model_checkpoint_path: "model"\n', "utf-8")
     (folder / ".probe").write_text("OK", "utf-8")
+
+
+def _name(weights: Path) -> str:
+    """What tells these weights from others: their index holds a checksum of every tensor."""
+    return hashlib.sha256((weights / "model.index").read_bytes()).hexdigest()[:12]
 
 
 def _python(environment: Path) -> Path:

@@ -25,10 +25,11 @@ class _Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Ran:
-    """``wall_s`` from before the start to after the end; ``cpu_s`` of the process and the children it
+    """``began_s`` as time.time() has it; ``wall_s`` from before the start to after the end; ``cpu_s`` of the process and the children it
     waited for; ``peak_bytes``: the largest sum of resident memory over the tree. Pages that several
     processes share count in each of them."""
 
+    began_s: float
     wall_s: float
     cpu_s: float
     peak_bytes: int
@@ -44,7 +45,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> 
     os.sync()
     log = folder / "output.txt"
     with log.open("wb") as sink:
-        started_s = time.perf_counter()
+        began_s, started_s = time.time(), time.perf_counter()
         popen = subprocess.Popen(
             words, env=dict(env), cwd=folder, stdout=sink, stderr=subprocess.STDOUT
         )
@@ -64,7 +65,7 @@ def run(command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> 
     peak_bytes = max(
         watch.peak_bytes, own_bytes if own_bytes > _held(os.getpid()).peak_bytes else 0
     )
-    return Ran(wall_s, usage.ru_utime + usage.ru_stime, peak_bytes, output)
+    return Ran(began_s, wall_s, usage.ru_utime + usage.ru_stime, peak_bytes, output)
 
 
 class _Watch(threading.Thread):
