@@ -254,7 +254,10 @@ def _to_float(raw: bytes, subtype: Subtype) -> npt.NDArray[np.float32]:
 def _from_float(block: npt.NDArray[np.float32], subtype: WriteSubtype) -> bytes:
     if subtype == "float32":
         return np.ascontiguousarray(block, "<f4").tobytes()
-    scaled = np.rint(np.asarray(block, np.float32) * np.float32(32768))
-    limited = np.nan_to_num(np.clip(scaled, -32768, 32767), nan=0.0)
-    samples: npt.NDArray[np.int16] = limited.astype("<i2")
+    scaled = np.asarray(block, np.float32) * np.float32(32768)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -32768, 32767, out=scaled)
+    if np.isnan(scaled).any():
+        scaled[np.isnan(scaled)] = 0
+    samples: npt.NDArray[np.int16] = scaled.astype("<i2")
     return samples.tobytes()
