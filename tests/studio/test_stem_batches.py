@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dubwright import Studio
 from dubwright.home import Home
 from dubwright.media.probe import probe
 from dubwright.media.wav import WavReader, WavWriter
+from dubwright.packs.wall.call import Wall
 from dubwright.studio.stems.model import (
     SeparationPlan,
     SeparationResult,
@@ -45,6 +47,7 @@ def write_wav(path: Path, frames: int, channels: int = 2) -> Path:
 class Desk:
     studio: Studio
     root: Path
+    packs: Path
 
     @property
     def out(self) -> Path:
@@ -52,7 +55,7 @@ class Desk:
 
     @property
     def asked(self) -> int:
-        return len(asks(self.root / "packs"))
+        return len(asks(self.packs))
 
     def plan(self, *paths: Path | str, ask: StemsAsk | None = None) -> SeparationPlan:
         choices = asdict(ask or StemsAsk())
@@ -76,21 +79,47 @@ class Desk:
         return sorted(str(path.relative_to(self.out)) for path in found)
 
 
+@dataclass(frozen=True)
+class Shop:
+    studio: Studio
+    packs: Path
+    wall: Wall
+    """Warm for all tests of this file: starting guests would be most of their time."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    root = tmp_path_factory.mktemp("shop")
+    folders = (
+        write_pack(root / "packs", "spleeter", broken_frames=BROKEN),
+        write_pack(root / "packs", "spleeter-4stems", 4),
+    )
+    with Studio(Home(root / "home", pack_folders=folders)) as studio, studio.packs.wall() as wall:
+        yield Shop(studio, root / "packs", wall)
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    packs = tmp_path / "packs"
-    folders = [
-        write_pack(packs, "spleeter", broken_frames=BROKEN),
-        write_pack(packs, "spleeter-4stems", 4),
-    ]
+def desk(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Three sounds in a folder, and nothing in OUT."""
     for name, frames in FRAMES.items():
         write_wav(tmp_path / "in" / name, frames)
-    with Studio(Home(tmp_path / "home", pack_folders=tuple(folders))) as studio:
-        yield Desk(studio, tmp_path)
-        assert not list(studio.home.scratch.iterdir())
+    monkeypatch.setattr(shop.studio.packs, "wall", lambda: nullcontext(shop.wall))
+    (shop.packs / "asks.jsonl").unlink(missing_ok=True)
+    yield Desk(shop.studio, tmp_path, shop.packs)
+    assert not list(shop.studio.home.scratch.iterdir())
 
 
-def test_a_folder_with_its_sub_folders(desk: Desk) -> None:
+@contextmanager
+def changed(path: Path, old: str, new: str) -> Iterator[None]:
+    """The file with other text in it."""
+    before = path.read_text("utf-8")
+    path.write_text(before.replace(old, new), "utf-8")
+    yield
+    path.write_text(before, "utf-8")
+
+
+def test_a_folder_with_its_sub_folders(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # here with guests of its own
     result = desk.batch()
     assert [one.state for one in result.files] == ["done", "done", "done"]
     assert not result.failed
@@ -104,7 +133,7 @@ def test_a_folder_with_its_sub_folders(desk: Desk) -> None:
         for path in one.stems.values():
             with WavReader(path) as wav:
                 assert (wav.frames, wav.channels, wav.subtype) == (frames, 2, "int16")
-    told = asks(desk.root / "packs")
+    told = asks(desk.packs)
     assert len({ask["pid"] for ask in told}) == 1, "one warm guest for all"
     assert all(ask["options"] == {"extension": "average"} for ask in told)
 
@@ -147,9 +176,8 @@ def test_other_choices_are_other_stems(desk: Desk) -> None:
     for ask in asked:
         assert desk.states(source, ask=ask) == [("c.wav", "done")]
         assert desk.states(source, ask=ask) == [("c.wav", "kept")]
-    pack = desk.root / "packs" / "spleeter_4stems" / "pack.toml"
-    pack.write_text(pack.read_text().replace('version = "1"', 'version = "2"'))
-    with Studio(desk.studio.home) as later:
+    pack = desk.packs / "spleeter_4stems" / "pack.toml"
+    with changed(pack, 'version = "1"', 'version = "2"'), Studio(desk.studio.home) as later:
         plan = later.plan_separation([source], desk.out, stems=4, form="flac")
         assert len(plan.todo) == 1
     moved = desk.root / "elsewhere"
@@ -200,12 +228,10 @@ def test_a_name_that_is_no_text(desk: Desk) -> None:
 
 
 def test_a_bug_of_a_pack_is_one_files_problem(desk: Desk) -> None:
-    backend = desk.root / "packs" / "spleeter" / "backend.py"
-    backend.write_text(
-        backend.read_text().replace(f"len(sound) == {BROKEN}", f"1 / (len(sound) - {BROKEN}) == 2")
-    )
     write_wav(desk.root / "in" / "aa.wav", BROKEN)
-    (failed,) = desk.batch().failed
+    backend = desk.packs / "spleeter" / "backend.py"
+    with changed(backend, f"len(sound) == {BROKEN}", f"1 / (len(sound) - {BROKEN}) == 2"):
+        (failed,) = desk.batch().failed
     assert failed.problem is not None
     assert failed.problem.code == "bug"
     assert "ZeroDivisionError" in failed.problem.message
@@ -241,9 +267,8 @@ def test_sources_are_never_written_over(desk: Desk) -> None:
     problem = desk.problem(mine)
     assert problem.code == "out-is-source"
     write_wav(desk.root / "in" / "vocals.wav", 5000)
-    with Studio(desk.studio.home) as studio:
-        plan = studio.plan_separation([desk.root / "in"], desk.root / "in")
-        studio.separate_planned(plan)
+    plan = desk.studio.plan_separation([desk.root / "in"], desk.root / "in")
+    desk.studio.separate_planned(plan)
     assert mine.read_bytes() == before
 
 
