@@ -104,10 +104,12 @@ def _metrics(
     )
     track = studio.library.newest_track(film.item.id, "source")
     words = [word for one in studio.segments(track.id) for word in one.words] if track else []
+    # By the best separator that is installed, which need not be the one that comes with the program.
+    stems = studio.library.newest_artifact(film.item.id, "separate")
     names = ("original_lufs", "programme_lufs", "dub_lufs", "true_peak_dbtp", "leakage_db")
     return {
         "duration_s": sample.duration_s,
-        **stem_scores(sample, files, "builtin"),
+        **stem_scores(sample, files, stems.backend if stems else "builtin"),
         **transcript_scores(sample, draft, words),
         **turn_score(sample, files.diarization_json),
         **line_scores(sample, files.manifest_json("pyttsx3_v1"), files.mix_wav),
