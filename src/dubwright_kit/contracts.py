@@ -27,7 +27,7 @@ class IngestAsk:
     working_wav: str
     """Out: 44.1 kHz stereo float32 WAV (RF64 above 4 GiB), aligned to the picture: time 0 is the film's time 0."""
     speech_wav: str
-    """Out: 16 kHz mono 16-bit WAV of the same length."""
+    """Out: 16 kHz mono 16-bit WAV of the same length. "": neither this nor ``vad_json`` is made."""
     vad_json: str
     """Out: {"frame_s": float, "p": [0..1 per frame], "spans": [[start_s, end_s], ...]}."""
     duration_s: float

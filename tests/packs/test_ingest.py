@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,16 @@ def test_both_files_have_the_films_clock(tmp_path: Path, name: str) -> None:
     vad = json.loads(Path(ask.vad_json).read_text("utf-8"))
     assert len(vad["p"]) == int(np.ceil(speech.frames / 512))
     assert vad["frame_s"] == pytest.approx(0.032)
+
+
+def test_without_a_file_for_speech_only_the_working_sound_is_made(tmp_path: Path) -> None:
+    source = clips.write_film(tmp_path / "plain.mp4", clips.GOOD["plain.mp4"])
+    whole, ask = ingest(source, tmp_path / "out")
+    alone = replace(ask, working_wav=str(tmp_path / "alone.wav"), speech_wav="", vad_json="")
+    done = run(alone, silent)
+    assert (done.frames, done.speech_s) == (whole.frames, 0.0)
+    assert Path(alone.working_wav).read_bytes() == Path(ask.working_wav).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.wav", "out", "plain.mp4"]
 
 
 def test_finds_where_somebody_speaks(tmp_path: Path) -> None:

@@ -309,3 +309,13 @@ def test_what_a_guest_says_before_anybody_listens_is_kept(tmp_path: Path) -> Non
     log.attach(tmp_path / "next.log")
     assert log.tail() == ""
     assert (tmp_path / "job.log").read_text() == "ImportError: a broken environment\nthe end\n"
+
+
+def test_a_pack_that_came_without_its_init_file_is_a_package_all_the_same(tmp_path: Path) -> None:
+    """Else a pack of one's own called builtin would run the shipped code of that name."""
+    mine = tmp_path / "builtin"
+    mine.mkdir()
+    (mine / "backend.py").write_text("")
+    spec = GuestSpec("builtin", mine, Path(sys.executable), tmp_path, "1", "host")
+    folder = GuestFolders(Home(tmp_path)).folder(spec)
+    assert (folder / "dubwright_packs" / "builtin" / "__init__.py").is_file()

@@ -40,12 +40,14 @@ _RANK = {"builtin": 0, "spleeter-tensorflow": 1, "spleeter": 2}
 @dataclass(frozen=True)
 class Model:
     """What separates: ``separator`` as people name it, the ``pack`` that is asked, the stems that it
-    makes, and the ``options`` that go into its ask."""
+    makes, and the ``options`` that go into its ask. ``speech``: it wants to know where somebody speaks
+    (``capabilities.speech``; a pack that does not say is told)."""
 
     separator: str
     pack: str
     stems: tuple[str, ...]
     options: Mapping[str, str]
+    speech: bool = True
 
 
 def pack_name(separator: str, stems: int) -> str:
@@ -79,7 +81,13 @@ def choose_model(
     separator = _pick(packs, wanted, count, verb)
     pack = _by_stems(packs, count)[separator]
     manifest = packs.manifests[pack]
-    return Model(separator, pack, _stems(manifest), _options(manifest, extension, verb))
+    return Model(
+        separator,
+        pack,
+        _stems(manifest),
+        _options(manifest, extension, verb),
+        bool(manifest.capabilities.get("speech", True)),
+    )
 
 
 def _count(stems: Any, verb: str) -> int:

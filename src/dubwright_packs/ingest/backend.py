@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -26,19 +27,25 @@ SPEECH_RATE_HZ = 16000
 def run(ask: IngestAsk, report: Report) -> IngestDone:
     """Decode, resample and detect speech in one pass at constant memory.
 
+    Without ``ask.speech_wav`` only the working file is written, and ``speech_s`` is 0.
+
     Raises the Problems of :class:`dubwright.media.decode.FilmSound` and ``disk-full``.
     """
     film = FilmSound(Path(ask.source), ask.audio_stream, ask.duration_s, RATE_HZ)
     with writing_to(Path(ask.working_wav).parent):
-        with WavWriter(ask.working_wav, RATE_HZ, 2, "float32") as working:
-            speech = SpeechFile(Path(ask.speech_wav), film.frames)
-            with speech.wav:
-                for block in film.blocks():
-                    working.write(block)
+        with contextlib.ExitStack() as files:
+            working = files.enter_context(WavWriter(ask.working_wav, RATE_HZ, 2, "float32"))
+            speech = SpeechFile(Path(ask.speech_wav), film.frames) if ask.speech_wav else None
+            if speech is not None:
+                files.enter_context(speech.wav)
+            for block in film.blocks():
+                working.write(block)
+                if speech is not None:
                     speech.push(block)
-                    report(working.frames / RATE_HZ, film.frames / RATE_HZ, "reading the sound")
+                report(working.frames / RATE_HZ, film.frames / RATE_HZ, "reading the sound")
+            if speech is not None:
                 speech.finish()
-        speech_s = speech.write_vad(Path(ask.vad_json))
+        speech_s = speech.write_vad(Path(ask.vad_json)) if speech is not None else 0.0
     return IngestDone(film.frames, RATE_HZ, 2, speech_s, film.note)
 
 

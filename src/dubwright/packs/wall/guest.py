@@ -60,7 +60,10 @@ class GuestFolders:
                 target = half_made / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            (half_made / "dubwright_packs" / "__init__.py").touch()
+            # Also in a pack that came without: it would be looked for among the shipped ones.
+            packs = half_made / "dubwright_packs"
+            for package in (packs, *(one for one in packs.iterdir() if one.is_dir())):
+                (package / "__init__.py").touch()
             try:
                 half_made.replace(folder)
             except OSError:

@@ -102,8 +102,8 @@ def separate_one(
             str(source.path),
             source.audio_stream,
             str(scratch / "working.wav"),
-            str(scratch / "speech.wav"),
-            str(scratch / "vad.json"),
+            str(scratch / "speech.wav") if plan.model.speech else "",
+            str(scratch / "vad.json") if plan.model.speech else "",
             source.duration_s,
         )
         first = wall.call("ingest", ingest, _part(report, 0.0, INGEST_UNTIL, "reading the sound"))
@@ -117,9 +117,9 @@ def separate_one(
         Path(ask.out_dir).mkdir()
         separating = _part(report, INGEST_UNTIL, SEPARATED_AT, "separating")
         second = wall.call(plan.model.pack, ask, separating)
-        for used in (ingest.working_wav, ingest.speech_wav):
+        for used in ("working.wav", "speech.wav"):
             with contextlib.suppress(OSError):  # only to make room for what is written now
-                Path(used).unlink()
+                (scratch / used).unlink()
         peak = max(first.peak_rss_bytes, second.peak_rss_bytes)
         wall_s = time.monotonic() - started
         if record is not None:
