@@ -16,7 +16,10 @@ CHUNK = 1 << 16
 
 def finite(film: WavReader, start: int, n: int) -> F32:
     """Read [n, channels]; not-a-number becomes silence, infinity full scale."""
-    return np.nan_to_num(film.read(start, n), nan=0.0, posinf=1.0, neginf=-1.0)
+    sound = film.read(start, n)
+    if film.subtype in ("float32", "float64") and not np.isfinite(sound).all():
+        np.nan_to_num(sound, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    return sound
 
 
 class StereoSource:
@@ -38,11 +41,12 @@ class StereoSource:
 
     def read(self, start: int, n: int) -> F32:
         """Return float32 [n, 2], silence outside of the file (``start`` may be negative)."""
-        sound = np.zeros((n, 2), np.float32)
         first, last = max(0, start), max(0, min(self.frames, start + n))
-        if first < last:
-            part = self._within(first, last)
-            sound[first - start : first - start + len(part)] = part
+        part = self._within(first, last) if first < last else np.zeros((0, 2), np.float32)
+        if len(part) == n:
+            return part
+        sound = np.zeros((n, 2), np.float32)
+        sound[first - start : first - start + len(part)] = part
         return sound
 
     def _within(self, first: int, last: int) -> F32:

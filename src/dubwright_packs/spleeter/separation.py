@@ -102,31 +102,30 @@ def _separated(
     back = WayBack(RATE_HZ, film, 2 * len(net.stems))
     at = 0
     for start, stems in separate_stream(net, source.read, source.frames, options.extension):
-        ready = back.push(np.concatenate([stems[stem] for stem in net.stems], axis=1))
-        yield from _pieces(film, at, ready, options)
-        at += len(ready)
-        done = start + len(stems[net.stems[0]])
-        report(done / RATE_HZ, film.duration_s, "separating")
-    yield from _pieces(film, at, back.flush(), options)
+        frames = len(stems[net.stems[0]])
+        for begin in range(0, frames, PIECE):
+            pieces = [stems[stem][begin : begin + PIECE] for stem in net.stems]
+            ready = back.push(np.concatenate(pieces, axis=1))
+            yield _levelled(film, at, ready, options)
+            at += len(ready)
+        report((start + frames) / RATE_HZ, film.duration_s, "separating")
+    yield _levelled(film, at, back.flush(), options)
 
 
-def _pieces(film: WavReader, at: int, ready: F32, options: _Options) -> Iterator[list[F32]]:
-    """``ready`` is [n, 2 * stems] from frame ``at`` of the film on."""
-    for begin in range(0, len(ready), PIECE):
-        wide = ready[begin : begin + PIECE]
-        original = finite(film, at + begin, len(wide))
-        stems = [
-            _as_in_film(wide[:, 2 * index : 2 * index + 2], film.channels)
-            for index in range(wide.shape[1] // 2)
-        ]
-        total = original
-        if options.extension == "zeros":
-            total = original.copy()
-            total[:, :2] = np.sum(stems, axis=0)[:, :2]
-        if options.wav == "int16":
-            yield hold(total, stems[:-1])
-        else:
-            yield [*stems[:-1], total - np.sum(stems[:-1], axis=0, dtype=np.float32)]
+def _levelled(film: WavReader, at: int, ready: F32, options: _Options) -> list[F32]:
+    """Of ``ready``, [n, 2 * stems] from frame ``at`` of the film on, what is to be written."""
+    original = finite(film, at, len(ready))
+    stems = [
+        _as_in_film(ready[:, 2 * index : 2 * index + 2], film.channels)
+        for index in range(ready.shape[1] // 2)
+    ]
+    total = original
+    if options.extension == "zeros":
+        total = original.copy()
+        total[:, :2] = np.sum(stems, axis=0)[:, :2]
+    if options.wav == "int16":
+        return hold(total, stems[:-1])
+    return [*stems[:-1], total - np.sum(stems[:-1], axis=0, dtype=np.float32)]
 
 
 def _as_in_film(stem: F32, channels: int) -> F32:
