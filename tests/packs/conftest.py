@@ -13,7 +13,10 @@ from dubwright.packs.catalog import Packs
 from dubwright.packs.toolchain.interpreter import find_uv
 from dubwright_kit import Problem
 from tests.packs.loopback import Index, fit_wheel, own_pack
+from tests.packs.spleeter_environment import official_python
 from tests.packs.tiny import measured
+
+__all__ = ["official_python"]  # a fixture for more than one file
 
 
 @pytest.fixture(scope="session")

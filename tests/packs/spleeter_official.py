@@ -29,7 +29,6 @@ SMALL = "config.json"
 """Beside a small network: the official configuration with ``conv_n_filters``."""
 
 _FRAMES = 64  # enough for the network's six halvings
-_ACTIVATIONS = ("Relu", "LeakyRelu", "Elu")
 
 
 def write(config: str, folder: str, filters: str = "") -> None:
@@ -46,13 +45,13 @@ def write(config: str, folder: str, filters: str = "") -> None:
     random = np.random.RandomState(SEED + len(params["instrument_list"]))
     sound = _calibration(random, params)
     settings = tf.compat.v1.ConfigProto()
-    settings.graph_options.rewrite_options.disable_meta_optimizer = True  # hundreds of short runs
+    settings.graph_options.rewrite_options.disable_meta_optimizer = True  # many short runs
     with tf.Graph().as_default() as graph, tf.compat.v1.Session(config=settings) as session:
-        tf.compat.v1.train.get_or_create_global_step()
+        step = tf.compat.v1.train.get_or_create_global_step()
         features = InputProviderFactory.get(params).get_input_dict_placeholders()
         builder = EstimatorSpecBuilder(features, {**params, "T": _FRAMES})
         assert set(builder.outputs) >= set(params["instrument_list"])
-        session.run(tf.compat.v1.global_variables_initializer())
+        session.run(step.initializer)  # the others get their values one by one
         _draw(graph, session, {features["waveform"]: sound}, random)
         saver = tf.compat.v1.train.Saver(save_relative_paths=True)  # so that it can be moved
         saver.save(session, str(Path(folder) / "model"))
@@ -77,36 +76,45 @@ def _draw(graph: Any, session: Any, feed: dict[Any, Any], random: np.random.Rand
     import tensorflow as tf
 
     variables = {one.name: one for one in tf.compat.v1.global_variables()}
+    values: dict[str, Any] = {}
+
+    def load() -> None:  # all at once: a run takes longer than what it does
+        starts = {variables[name].initializer: value for name, value in values.items()}
+        session.run(list(starts), {start.inputs[1]: starts[start] for start in starts})
+        values.clear()
+
     measured = np.zeros(0)
     for name, variable in variables.items():
         layer, _, kind = name.rpartition("/")
         shape = variable.shape.as_list()
         if kind == "kernel:0":
             output = graph.get_tensor_by_name(f"{layer}/BiasAdd:0")
-            kernel = random.uniform(-1, 1, shape).astype(np.float32)
-            variable.load(kernel, session)
+            bias = f"{layer}/bias:0"
+            values[name] = kernel = random.uniform(-1, 1, shape).astype(np.float32)
             drift = 0.3 * random.standard_normal(output.shape[-1])
-            variables[f"{layer}/bias:0"].load(np.zeros(len(drift), np.float32), session)
+            values[bias] = np.zeros(len(drift), np.float32)
+            load()
             found = session.run(output, feed).reshape(-1, len(drift))
             middle = np.median(found, axis=0)
             gain = float(f"{1 / np.percentile(np.abs(found - middle), 90):.3g}")
-            variable.load(gain * kernel, session)
-            bias = (drift - np.round(gain * middle, 3)).astype(np.float32)
-            variables[f"{layer}/bias:0"].load(bias, session)
-            measured = gain * found + bias
+            values[name] = gain * kernel
+            values[bias] = (drift - np.round(gain * middle, 3)).astype(np.float32)
+            measured = gain * found + values[bias]
             if "transpose" in layer:  # here the normalisation comes after the activation
-                bent = [one for one in output.consumers() if one.type in _ACTIVATIONS]
-                measured = session.run(bent[0].outputs[0], feed).reshape(measured.shape)
+                zero = any(one.type == "Relu" for one in output.consumers())
+                below = 0 if zero else np.expm1(np.minimum(measured, 0))
+                measured = np.where(measured > 0, measured, below)
         elif kind == "moving_mean:0":
             mean = measured.mean(axis=0) + 0.3 * random.standard_normal(shape)
-            variable.load(np.round(mean, 3).astype(np.float32), session)
+            values[name] = np.round(mean, 3).astype(np.float32)
         elif kind == "moving_variance:0":
             variance = measured.var(axis=0) * random.uniform(0.5, 1.5, shape)
-            variable.load(np.maximum(variance, 1e-3).round(4).astype(np.float32), session)
+            values[name] = np.maximum(variance, 1e-3).round(4).astype(np.float32)
         elif kind == "gamma:0":
-            variable.load(random.uniform(0.5, 1.5, shape).astype(np.float32), session)
+            values[name] = random.uniform(0.5, 1.5, shape).astype(np.float32)
         elif kind == "beta:0":
-            variable.load((0.3 * random.standard_normal(shape)).astype(np.float32), session)
+            values[name] = (0.3 * random.standard_normal(shape)).astype(np.float32)
+    load()
 
 
 def descriptor(config: str, models: str) -> str:

@@ -21,17 +21,16 @@ from dubwright.media.wav import WavWriter
 from dubwright.packs.catalog import Packs
 from dubwright.packs.manifest import Manifest, load_manifests
 from dubwright.packs.record import env_python
-from dubwright.packs.toolchain.interpreter import find_uv
 from dubwright.packs.wall.call import CallResult, Wall
 from dubwright_kit import Problem
 from dubwright_kit.contracts import SeparateAsk
+from tests.packs.spleeter_environment import OFFICIAL
 from tests.packs.spleeter_fake import RATE, Array, mixture, read, write
 from tests.packs.test_wall_pythons import interpreter
 
 pytestmark = pytest.mark.slow
 
 NAME = "spleeter-tensorflow"
-OFFICIAL = Path(__file__).parent / "spleeter_official.py"
 HALF_STEP = 1 / 65536
 
 
@@ -41,24 +40,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive like the official one. An environment is needed to write it; it is made by hand."""
+def weights(official_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive like the official one."""
     folder = tmp_path_factory.mktemp("weights")
-    uv = find_uv(Home.find(folder / "unused"))
-    python = env_python(folder)
-    lock = load_manifests()[NAME].folder / "lock.txt"
-    commands: list[list[str | Path]] = [
-        [uv, "venv", "-q", "-p", interpreter("3.11"), folder / "env"],
-        [uv, "pip", "install", "-q", "-p", python, "--no-deps", "--require-hashes", "-r", lock],
-    ]
-    for command in commands:
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
-        if "error sending request" in made.stderr or "dns error" in made.stderr:
-            pytest.skip("the index cannot be reached from here")
-        assert made.returncode == 0, made.stderr
     stems = folder / "2stems"
     stems.mkdir()
-    subprocess.run([python, OFFICIAL, "write", "2stems", stems], check=True)
+    subprocess.run([official_python, OFFICIAL, "write", "2stems", stems], check=True)
     archive = folder / "2stems.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(stems.iterdir()):
