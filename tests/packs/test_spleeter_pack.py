@@ -228,6 +228,35 @@ def test_odd_files(
     assert {one.shape for one in stems.values()} == {sound.shape}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rate_hz", [RATE, 48_000])
+def test_a_long_file_takes_no_more_memory(
+    installed: Installed, tmp_path: Path, rate_hz: int
+) -> None:
+    """And is not cut at ten minutes, as the official package would."""
+    unit = music(30 * RATE, 7)
+    took = []
+    for units in (4, 24):  # what is kept for the next block is there after two minutes
+        film = tmp_path / "film.wav"
+        with WavWriter(film, rate_hz, 2, "float32") as writer:
+            for _ in range(units):
+                writer.write(unit)
+        with installed.packs.wall() as wall:
+            ask = SeparateAsk(str(film), str(tmp_path), "", STEMS["spleeter"])
+            result = wall.call("spleeter", ask)
+        assert result.done.frames == units * len(unit)
+        took.append(result.peak_rss_bytes)
+    assert took[1] < 1.1 * took[0]
+    readers = [WavReader(path) for path in result.done.stems.values()]
+    for start in range(0, 24 * len(unit), len(unit)):
+        parts = [reader.read(start, len(unit)) for reader in readers]
+        assert np.abs(np.sum(parts, axis=0) - unit).max() <= 1 / 65536 + 1e-6
+        assert min(np.abs(part).max() for part in parts) > 0.01
+    for reader in readers:
+        assert reader.frames == 24 * len(unit)
+        reader.close()
+
+
 def test_a_second_ask_is_answered_by_the_same_guest(installed: Installed, tmp_path: Path) -> None:
     log = tmp_path / "job.log"
     film = tmp_path / "film.wav"
