@@ -24,6 +24,9 @@ from dubwright.packs.record import read_record
 from dubwright.packs.wall.call import CallResult
 from dubwright_kit import Cancelled, Problem
 from dubwright_kit.contracts import SeparateAsk
+from dubwright_kit.report import silent
+from dubwright_packs.spleeter.backend import NETWORK
+from dubwright_packs.spleeter.network import convert_weights
 from tests.engines.clips import ONE_BLOCK, music
 from tests.packs import spleeter_weights
 from tests.packs.misbehaving import Misbehaving
@@ -430,17 +433,36 @@ def small(change: str) -> dict[str, npt.NDArray[Any]]:
     ],
 )
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, change: str, words: str) -> None:
-    prefix = spleeter_weights.write(tmp_path / "stick" / "mine", small(change))
+    prefix = spleeter_weights.write(tmp_path / "2stems" / "model", small(change))
     if change == "damaged":
-        data = prefix.with_name("mine.data-00000-of-00001")
+        data = prefix.with_name("model.data-00000-of-00001")
         data.write_bytes(data.read_bytes()[:-500] + bytes(500))
     with pytest.raises(Problem) as caught:
-        bring(tmp_path / "home", "spleeter", tmp_path / "stick")
+        convert_weights(tmp_path, NETWORK, silent)
     problem = caught.value
     assert problem.code == "weights-wrong"
     assert words in problem.message + problem.detail
     assert problem.next_action is not None
-    assert problem.next_action.args["_"] == ["spleeter"]
+    assert problem.next_action.args == {"_": ["spleeter"]}
+    assert [path.name for path in tmp_path.iterdir()] == ["2stems"]
+
+
+def test_a_network_that_computes_no_masks_is_refused(tmp_path: Path) -> None:
+    made = small("")
+    for name in ("conv2d/kernel", "conv2d_1/kernel"):
+        made[name] *= np.float32(1e30)  # finite, but not what comes out
+    spleeter_weights.write(tmp_path / "2stems" / "model", made)
+    with pytest.raises(Problem, match="does not compute masks") as caught:
+        convert_weights(tmp_path, NETWORK, silent)
+    assert caught.value.code == "weights-wrong"
+    assert [path.name for path in tmp_path.iterdir()] == ["2stems"]
+
+
+def test_an_install_of_something_else_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    spleeter_weights.write(tmp_path / "stick" / "mine", small("a variable less"))
+    with pytest.raises(Problem, match="batch_normalization_3/moving_mean") as caught:
+        bring(tmp_path / "home", "spleeter", tmp_path / "stick")
+    assert caught.value.code == "weights-wrong"
     home = Home.find(tmp_path / "home")
     assert read_record(home.pack("spleeter")) is None
     assert not [path for path in home.packs.iterdir() if path.name.startswith(".new")]

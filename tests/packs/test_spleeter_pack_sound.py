@@ -103,7 +103,7 @@ def test_the_times_are_kept(tmp_path: Path) -> None:
     assert np.abs(heard[:, 0]).argmax() == RATE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 40_000), min_size=1, max_size=8),
     back=st.integers(0, 5_000),
