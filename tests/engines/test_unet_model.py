@@ -186,6 +186,14 @@ def test_a_model_that_is_not_there_or_not_whole(tmp_path: Path) -> None:
         assert caught.value.code == "weights-wrong"
 
 
+def test_a_network_leaves_the_processor_as_it_was(tmp_path: Path) -> None:
+    """Its switch that takes the smallest numbers for zero would be on for the whole program."""
+    convert(GOLDEN / "2stems" / "model", tmp_path / "net.onnx")
+    StemNet.load(tmp_path / "net.onnx", threads=1).masks(np.abs(noise((2, 512, 1024))))
+    smallest = np.float32(1e-45)
+    assert smallest * np.float32(1) > 0
+
+
 def test_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     node = Node("LeakyRelu", ("x",), ("y",), {"alpha": 0.5})

@@ -130,6 +130,12 @@ def test_silence_is_not_asked_about() -> None:
     assert not any(one.any() for one in stems.values())
 
 
+def test_what_is_next_to_nothing_is_silence() -> None:
+    net = Fake()
+    joined(np.full((RATE_HZ, 2), 1e-39, np.float32), net=net)
+    assert net.calls == 0
+
+
 def test_numbers_that_are_none_are_silence() -> None:
     sound = noise(RATE_HZ)
     broken = sound.copy()

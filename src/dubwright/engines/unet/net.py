@@ -53,8 +53,6 @@ class StemNet:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Numbers next to zero take a processor a hundred times as long; silence is full of them.
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
         # Threads that wait for each other within a block spin; between blocks they sleep.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         # Plans made once for all layers keep six times the memory of what is alive at any time.

@@ -36,6 +36,8 @@ the caller's, in order, never twice at a time."""
 CHANNELS = 2
 RATE_HZ = 44_100
 """What the official weights were trained on."""
+SILENT = np.float32(1e-30)
+"""Samples smaller than this are zero: 600 dB below full scale."""
 
 
 class Network(Protocol):
@@ -146,4 +148,7 @@ def _take(read: Read, frames: int, block: int) -> F32:
         out[:, first - start : first - start + len(sound)] = sound.T
     if not np.isfinite(out).all():
         np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    # Numbers too small for a float's full precision, as fading reverberation leaves them, take a
+    # processor a hundred times as long. Its switch for that would be set for the whole program.
+    out[np.abs(out) < SILENT] = 0
     return out
