@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dubwright.home import PACKS_VARIABLE, Home
+from dubwright.packs.care.damage import mending
 from dubwright.packs.manifest import Manifest, load_manifests
 from dubwright.packs.record import env_python
 from dubwright.packs.state import READY, PackStatus, estimate, newest_log, pack_status
@@ -87,6 +88,8 @@ class Packs:
             raise unavailable(status.manifest, status.why)
         install = NextAction(f"install {name}", "packs install", {"_": [name]})
         if status.state == "broken":
+            if status.record is not None and status.record.unlisted:
+                install = mending(name, own_weights=True)
             raise Problem("pack-broken", f"The pack {name} is broken: {status.why}.", install)
         sizes = estimate(status.manifest) or (0, 0)
         raise Problem(

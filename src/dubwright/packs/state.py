@@ -56,11 +56,14 @@ def pack_status(home: Home, manifest: Manifest) -> PackStatus:
         )
     why = _damage(home.pack(manifest.id), manifest, record)
     outdated = record.lock_sha256 not in lock_hashes(manifest)
+    own = "own weights" if record.unlisted else ""
     if why:
+        why = f"{why}; it has {own}" if own else why
         return PackStatus(
             manifest, "broken", record.identity, record.disk_bytes, record, why, outdated
         )
-    note = "an update is available: install it again" if outdated else ""
+    update = "an update is available: install it again" if outdated else ""
+    note = "; ".join(one for one in (own, update) if one)
     return PackStatus(
         manifest, "installed", record.identity, record.disk_bytes, record, note, outdated
     )

@@ -24,6 +24,8 @@ from dubwright_kit.report import Report
 MODELS_VARIABLE = "DUBWRIGHT_PACK_MODELS"
 PREFIX = "model"
 """The installer gives every checkpoint this name, whatever its maker called it."""
+PACKS = {2: "spleeter", 4: "spleeter-4stems", 5: "spleeter-5stems"}
+"""By number of stems."""
 SUM_OFF = 1e-4
 """How far the masks of one place may be from adding up to 1."""
 
@@ -43,6 +45,13 @@ class Network:
     def again(self) -> NextAction:
         """What puts the pack right."""
         return NextAction("install it again", "packs install", {"_": [self.pack]})
+
+    def mended(self, models: Path) -> NextAction:
+        """What puts the installed pack right, whose own weights a plain install would replace."""
+        if not _record(models).get("unlisted"):
+            return self.again
+        args = {"_": [self.pack], "from": "FOLDER", "own_weights": True}
+        return NextAction("install your own weights again", "packs install", args)
 
 
 def convert_weights(models: Path, network: Network, report: Report) -> None:
@@ -84,7 +93,7 @@ def _loaded(models: str, wanted: Network) -> StemNet:
         raise Problem(
             "weights-missing",
             f"The weights of {wanted.pack} are not complete: {path} is not there.",
-            wanted.again,
+            wanted.mended(path.parent),
         )
     # Before it is loaded: nobody knows what the runtime does with a damaged one.
     expected = _recorded(path)
@@ -92,7 +101,7 @@ def _loaded(models: str, wanted: Network) -> StemNet:
         raise Problem(
             "weights-wrong",
             f"The weights of {wanted.pack} are not what was installed: {path}.",
-            wanted.again,
+            wanted.mended(path.parent),
         )
     with _said_what_to_do(wanted):
         net = StemNet.load(path, threads=processors())
@@ -102,13 +111,18 @@ def _loaded(models: str, wanted: Network) -> StemNet:
 
 def _recorded(path: Path) -> dict[str, Any]:
     """Size and hash; nothing while an install still runs: that has just made the file."""
-    try:
-        data = json.loads((path.parent.parent / "record.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    models = data.get("models") if isinstance(data, dict) else None
+    models = _record(path.parent).get("models")
     found = models.get(path.name) if isinstance(models, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _record(models: Path) -> dict[str, Any]:
+    """What the installer wrote about the pack with this folder; nothing where it cannot be read."""
+    try:
+        data = json.loads((models.parent / "record.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _sha256(path: Path) -> str:
@@ -118,11 +132,16 @@ def _sha256(path: Path) -> str:
 
 def _check_stems(found: tuple[str, ...], wanted: Network) -> None:
     if found != wanted.stems:
+        other = PACKS.get(len(found), "")
+        action = wanted.again
+        if other not in ("", wanted.pack):
+            args = {"_": [other], "from": "FOLDER", "own_weights": True}
+            action = NextAction(f"install {other} with these weights", "packs install", args)
         raise Problem(
             "weights-wrong",
             f"These weights are for {len(found)} stems ({', '.join(found)}); {wanted.pack} takes those "
-            f"for {len(wanted.stems)}.",
-            wanted.again,
+            f"for {len(wanted.stems)}." + (f" The pack for them is {other}." if other else ""),
+            action,
         )
 
 

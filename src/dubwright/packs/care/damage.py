@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from dubwright_kit import NextAction
+
 FILE_NAME = "damaged.json"
 _NAMED = 3
 
@@ -20,6 +22,15 @@ def note_damage(folder: Path, missing: Sequence[str], changed: Sequence[str]) ->
     except OSError:
         with contextlib.suppress(OSError):
             scratch.unlink()
+
+
+def mending(name: str, own_weights: bool) -> NextAction:
+    """What puts a damaged pack right. A person's own weights are nowhere else than with that person: a
+    plain install would replace them by the official ones."""
+    if not own_weights:
+        return NextAction("install it again", "packs install", {"_": [name]})
+    args = {"_": [name], "from": "FOLDER", "own_weights": True}
+    return NextAction("install your own weights again", "packs install", args)
 
 
 def clear_damage(folder: Path) -> None:

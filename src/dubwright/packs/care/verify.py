@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dubwright.home import Home
-from dubwright.packs.care.damage import clear_damage, note_damage
+from dubwright.packs.care.damage import clear_damage, mending, note_damage
 from dubwright.packs.care.inventory import (
     Line,
     is_byte_code,
@@ -75,8 +75,9 @@ def verify(
     raise Problem(
         "pack-damaged",
         f"{manifest.id} is damaged: of {result.checked:,} files {len(result.missing)} are missing and "
-        f"{len(result.changed)} changed: {', '.join(names[:_NAMED])}{more}.",
-        NextAction("install it again", "packs install", {"_": [manifest.id]}),
+        f"{len(result.changed)} changed: {', '.join(names[:_NAMED])}{more}."
+        + (" Its weights are your own." if record.unlisted else ""),
+        mending(manifest.id, bool(record.unlisted)),
         "\n".join(
             [
                 *(f"missing {one}" for one in result.missing),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dubwright.packs.care.inventory import Sizes, byte_code_bytes, inventory, listed_sizes
 from dubwright.packs.diagnosis.diagnose import again
+from dubwright.packs.installing.advice import as_supplied
 from dubwright.packs.installing.canary import run_canary
 from dubwright.packs.installing.environment import check_imports, make_environment, useless
 from dubwright.packs.installing.gather import Gatherer
@@ -156,7 +157,11 @@ class Build:
         if site.manifest.downloads:
             self._unpack_wheels([one for one in site.plan.files if not one.stays], paths)
         if site.manifest.converts:
-            self._prepare()
+            try:
+                self._prepare()
+            except Problem as problem:
+                supply = site.options.supply
+                raise as_supplied(problem, site.models, own.values(), supply) from problem
         return tuple(sorted(unlisted))
 
     def _unpack_wheels(self, wheels: list[PlanFile], paths: Mapping[str, Path]) -> None:

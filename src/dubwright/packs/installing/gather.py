@@ -58,7 +58,8 @@ class Gatherer:
         if missing and self.supply is not None:
             from dubwright.packs.installing.supply import incomplete
 
-            raise incomplete(self.site.name, self.supply, missing)
+            own = [one.name for one in missing if one.url and self._has_other(one)]
+            raise incomplete(self.site.name, self.supply, missing, own)
         if missing:
             found.update(self._fetch(missing))
         return found
@@ -74,6 +75,15 @@ class Gatherer:
             for one in site.manifest.weights
         }
         return {name: own for name, own in found.items() if own is not None}
+
+    def _has_other(self, file: PlanFile) -> bool:
+        """Has the supply weights of a person's own in place of these?"""
+        try:
+            return (
+                self.supply is not None and self.supply.own_bytes(self._weights(file)) is not None
+            )
+        except Problem:  # half a checkpoint
+            return False
 
     def _here(self, file: PlanFile) -> Path | None:
         """The file, when it is in the store or in the supply."""
@@ -177,7 +187,7 @@ class Gatherer:
         return pinned(self.site.home, self.site.name, self._weights(file)).sha256
 
     def _weights(self, file: PlanFile) -> Weights:
-        """Only weights may be without a hash."""
+        """Only weights may be without a hash; and only they have an address."""
         return next(one for one in self.site.manifest.weights if one.name == file.name)
 
     def _again(self, label: str) -> NextAction:

@@ -14,9 +14,11 @@ from dubwright.home import Home
 from dubwright.packs.care.prune import pack_places, prune
 from dubwright.packs.diagnosis.diagnose import again
 from dubwright.packs.fetch.settings import uv_environment
+from dubwright.packs.installing.advice import advised
 from dubwright.packs.installing.gather import Gatherer
 from dubwright.packs.installing.options import InstallOptions
 from dubwright.packs.installing.refusals import check_writable, os_errors
+from dubwright.packs.installing.replacing import renews
 from dubwright.packs.installing.site import Site, beating
 from dubwright.packs.installing.steps import Events, Steps, unheard
 from dubwright.packs.installing.tools import install_tools
@@ -44,10 +46,6 @@ DEFAULT = InstallOptions()
 _EVERY = "every-install"
 """Name of the lock that all installs of a home share: they share uv's cache and the downloads."""
 _WAIT_S = 0.25
-_NETWORK = frozenset(
-    {"pack-no-network", "pack-tls", "pack-index-refused", "pack-index-down", "pack-stalled",
-     "pack-redirects", "pack-not-on-index", "pack-proxy-unusable"}
-)  # fmt: skip
 
 
 def install(
@@ -112,7 +110,8 @@ def _install_one(
         recover(home, manifest.id)
         _sweep(home)
         status = pack_status(home, manifest)
-        current = status.state == "installed" and not status.outdated and not options.own_weights
+        current = status.state == "installed" and not status.outdated
+        current = current and not renews(status, options)
         if current and manifest.kind != "toolchain":
             return steps.enter("done")  # the log of when it was installed stays the newest
         with _log(home, manifest.id) as log:
@@ -124,7 +123,7 @@ def _install_one(
                     _build_and_swap(home, manifest, manifests, steps, options, log)
             except Problem as problem:
                 log.write(f"failed: {problem.code}: {problem.message}\n{problem.detail}\n")
-                raise _with_manual(problem, manifest) from problem
+                raise advised(problem, manifest, options) from problem
     return steps.enter("done")
 
 
@@ -166,14 +165,6 @@ def _build_and_swap(
         f"ready: {record.identity}, {record.disk_bytes:,} B "
         f"(estimated {record.estimated_disk_bytes:,} B), {record.wall_s:.1f} s\n"
     )
-
-
-def _with_manual(problem: Problem, manifest: Manifest) -> Problem:
-    """What a person can do by hand is said where the network is what fails."""
-    if problem.code not in _NETWORK or not manifest.manual:
-        return problem
-    detail = f"{problem.detail}\n\nBy hand:\n{manifest.manual.strip()}".strip()
-    return Problem(problem.code, problem.message, problem.next_action, detail)
 
 
 def _look_ahead(

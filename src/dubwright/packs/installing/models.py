@@ -46,7 +46,7 @@ def place_weights(
                 if found != weights.sha256:
                     raise wrong_weights(weights, pack, f"its sha256 is {found}")
         if own and weights.checkpoint:
-            return _adopt_checkpoint(weights, part, models, tick, pack)
+            return _adopt_checkpoint(weights, part, models, tick, pack, file.name)
         return _adopt(weights, _top(part, weights.members), models, tick, pack, own)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -106,17 +106,17 @@ def _adopt(
 
 
 def _adopt_checkpoint(
-    weights: Weights, part: Path, models: Path, tick: Tick, pack: str
+    weights: Weights, part: Path, models: Path, tick: Tick, pack: str, where: str = ""
 ) -> dict[str, ModelFile]:
     """Of a person's own files under ``part`` take one checkpoint, under the name that the pack reads."""
     here = [one.relative_to(part).as_posix() for one in part.rglob("*") if one.is_file()]
     chosen = find_checkpoint(here, weights.into)
     if chosen is None:
         raise wrong_weights(
-            weights, pack, "there is no checkpoint in it (NAME.index and NAME.data-...)"
+            weights, pack, "there is no checkpoint in it (NAME.index and NAME.data-...)", where
         )
     if chosen.missing:
-        raise half_checkpoint(weights, chosen, pack)
+        raise half_checkpoint(weights, chosen, pack, where)
     top = part / ".chosen"
     top.mkdir()
     found = {}

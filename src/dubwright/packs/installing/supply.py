@@ -151,32 +151,50 @@ class Supply:
                 for name, expected in weights.members.items()
             ):
                 return self._brought(weights, files, tick, listed=True)
-        if not unlisted:
+        chosen = self._unlisted(weights) if unlisted else None
+        if isinstance(chosen, SupplyFile):
+            return OwnWeights(weights, self._bring(chosen, tick))
+        return None if chosen is None else self._brought(weights, chosen, tick)
+
+    def own_bytes(self, weights: Weights) -> int | None:
+        """Size of what :meth:`own` would take in place of ``weights`` with ``unlisted``, as far as names
+        and sizes tell: no file is read. None when nothing, or when the listed file seems to be there.
+        Raises as :meth:`own`.
+        """
+        if any(one.size_bytes == weights.size_bytes for one in self._candidates(weights.name, 0)):
             return None
-        named = [one for one in self._files if one.name in _names(weights)]
-        if named and weights.unpack:
-            return OwnWeights(weights, self._bring(named[0], tick))
-        if named:
-            return self._brought(weights, {weights.name: named[0]}, tick)
-        if weights.checkpoint:
-            return self._own_checkpoint(weights, tick)
-        return self._brought(weights, folders[0], tick) if folders else None
+        chosen = self._unlisted(weights)
+        if chosen is None:
+            return None
+        files = [chosen] if isinstance(chosen, SupplyFile) else chosen.values()
+        return sum(one.size_bytes for one in files)
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _own_checkpoint(self, weights: Weights, tick: Tick) -> OwnWeights | None:
+    def _unlisted(self, weights: Weights) -> SupplyFile | Mapping[str, SupplyFile] | None:
+        """An archive, or files by their names under ``<models>/<into>``; see :meth:`own`."""
+        named = [one for one in self._files if one.name in _names(weights)]
+        if named and weights.unpack:
+            return named[0]
+        if named:
+            return {weights.name: named[0]}
+        if weights.checkpoint:
+            return self._own_checkpoint(weights)
+        folders = self._laid_out(weights)
+        return folders[0] if folders else None
+
+    def _own_checkpoint(self, weights: Weights) -> SupplyFile | Mapping[str, SupplyFile] | None:
         by_path = {one.path: one for one in self._files}
         chosen = find_checkpoint(by_path, weights.into)
         if chosen is not None and not chosen.missing:
-            files = {
+            return {
                 name: by_path[path] for name, path in chosen.renamed(weights.checkpoint).items()
             }
-            return self._brought(weights, files, tick)
         archives = [one for one in self._files if one.name.lower().endswith(ARCHIVES)]
         if len(archives) == 1 and weights.unpack == "tar.gz":
-            return OwnWeights(weights, self._bring(archives[0], tick))
+            return archives[0]
         if chosen is not None:
-            raise half_checkpoint(weights, chosen, self._pack)
+            raise half_checkpoint(weights, chosen, self._pack, str(self.path))
         return None
 
     def _candidates(self, name: str, size_bytes: int | None) -> list[SupplyFile]:
@@ -263,20 +281,30 @@ class Supply:
         )
 
 
-def incomplete(pack: str, supply: Supply, missing: Sequence[Listed]) -> Problem:
-    """The Problem for a supply without some of the files: all of them, with sizes and hashes."""
+def incomplete(
+    pack: str, supply: Supply, missing: Sequence[Listed], own: Iterable[str] = ()
+) -> Problem:
+    """The Problem for a supply without some of the files: all of them, with sizes and hashes.
+
+    ``own``: names of those for which it has weights that are in no list.
+    """
     names = [one.name for one in missing]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     size_bytes = sum(one.size_bytes for one in missing)
+    args: dict[str, Any] = {"_": [pack], "from": str(supply.path)}
+    label, other = "put the files there, then install again", set(own)
+    if other:
+        more += " (it has other weights in place of the listed ones, which --own-weights takes)"
+    if other.issuperset(names):
+        args["own_weights"] = True
+        label = (
+            "put the listed files there; or, if these weights are your own, take them as they are"
+        )
     return Problem(
         "pack-supply-incomplete",
         f"{supply.path} does not have {len(names)} file{'s'[: len(names) != 1]} that {pack} needs "
         f"({size_bytes:,} B): {', '.join(names[:3])}{more}. Nothing is downloaded with --from.",
-        NextAction(
-            "put the files there, then install again",
-            "packs install",
-            {"_": [pack], "from": str(supply.path)},
-        ),
+        NextAction(label, "packs install", args),
         "\n".join(
             f"{one.name}  {f'{one.size_bytes:,} B' if one.size_bytes else 'size unknown'}  "
             f"sha256 {one.sha256 or 'not pinned: takes --own-weights'}"
@@ -285,21 +313,22 @@ def incomplete(pack: str, supply: Supply, missing: Sequence[Listed]) -> Problem:
     )
 
 
-def wrong_weights(weights: Weights, pack: str, why: str) -> Problem:
-    """The Problem for weights that are not what a pack is made for."""
+def wrong_weights(weights: Weights, pack: str, why: str, where: str = "") -> Problem:
+    """The Problem for weights that are not what a pack is made for; ``where`` are a person's own."""
     see = NextAction("see every pack", "packs")
     return Problem(
         "pack-weights-wrong",
-        f"{weights.name} does not hold the weights that {pack or weights.title} is made for: {why}.",
+        f"{where or weights.name} does not hold the weights that {pack or weights.title} is made for: {why}.",
         again(pack, "get the file again, then install") if pack else see,
         weights.source,
     )
 
 
-def half_checkpoint(weights: Weights, chosen: CheckpointFiles, pack: str) -> Problem:
-    """The Problem for a checkpoint that is not all there."""
+def half_checkpoint(weights: Weights, chosen: CheckpointFiles, pack: str, where: str) -> Problem:
+    """The Problem for a checkpoint that is not all in ``where``."""
     name = chosen.prefix.rpartition("/")[2]
-    return wrong_weights(weights, pack, f"the checkpoint {name} has no {name}{chosen.missing[0]}")
+    why = f"the checkpoint {name} has no {name}{chosen.missing[0]}"
+    return wrong_weights(weights, pack, why, where)
 
 
 def manual_list(
