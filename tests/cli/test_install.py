@@ -26,6 +26,7 @@ from dubwright_kit import Problem
 from tests.cli.program import Program
 from tests.packs.conftest import home, index, uv, version_1
 from tests.packs.loopback import Index, fit_wheel, own_pack
+from tests.packs.test_offline import MINE, OFFICIAL, WEIGHTS, laid
 from tests.packs.tiny import measured
 
 __all__ = ["home", "index", "uv", "version_1"]  # fixtures
@@ -174,6 +175,34 @@ def test_from_files_nothing_is_said_to_be_downloaded(
     assert index.served == {}
     assert "freed." in program.run("packs", "remove", names[0]).out
     assert "was not installed" in program.run("packs", "remove", names[0]).out
+
+
+def test_the_bill_says_what_becomes_of_weights(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = laid(tmp_path / "packs" / "tiny_weights", {"pack.toml": WEIGHTS.encode()})
+    monkeypatch.setenv("DUBWRIGHT_PACKS", str(folder))
+    measured(program_home := Home.find(program.home))
+    mine = laid(tmp_path / "mine", {f"2stems/{name}": one for name, one in MINE.items()})
+    listed = laid(tmp_path / "listed", {"2stems.tar.gz": OFFICIAL})
+    size_bytes = sum(map(len, MINE.values()))
+
+    def install(*words: str | Path) -> str:
+        outcome = program.run("packs", "install", "tiny-weights", *words, "--yes")
+        assert outcome.code == 0, outcome
+        return outcome.err
+
+    said = install("--from", mine, "--own-weights")
+    assert f"take your own weights, {size_bytes:,} B, and note their hashes" in said
+    assert "checked by hash" not in said
+    assert "There is nothing to install." in install()
+    said = install("--from", mine, "--own-weights")
+    assert "nothing to install" not in said
+    assert "your own weights are replaced by those in the files" in said
+    (program_home.pack("tiny-weights") / "models" / "2stems" / next(iter(MINE))).unlink()
+    said = install("--from", listed)
+    assert "your own weights are replaced by the official ones" in said
+    assert f"read 1 file, {len(OFFICIAL):,} B, checked by hash" in said
 
 
 def test_wrong_words(program: Program, names: tuple[str, str]) -> None:

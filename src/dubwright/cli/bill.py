@@ -8,11 +8,12 @@ from dubwright.cli.text import clock, size, table
 from dubwright_kit.codec import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from rich.console import Console
 
+    from dubwright.packs.installing.replacing import WeightsChange
     from dubwright.packs.planning.bill import Bill
     from dubwright.packs.planning.plan import PackPlan
 
@@ -65,25 +66,32 @@ def _pack_json(plan: PackPlan) -> dict[str, Any]:
 
 
 def bill_text(
-    whole: Bill, console: Console, chosen: Bill | None = None, supply: Path | None = None
+    whole: Bill,
+    console: Console,
+    chosen: Bill | None = None,
+    supply: Path | None = None,
+    changes: Mapping[str, WeightsChange] | None = None,
 ) -> None:
     """The bill as a table: bytes exactly as the lock files say; the sums are of ``chosen``.
 
-    With ``supply`` files are read from there, and nothing is downloaded.
+    With ``supply`` files are read from there, and nothing is downloaded. ``changes``, by pack, is
+    what an install does to weights of a person's own.
     """
+    changes = changes or {}
     sums = chosen or whole
     ticked = {one.name for one in sums.plans}
-    rows = [_row(one, ticked) for one in whole.plans]
+    rows = [_row(one, ticked, changes.get(one.name)) for one in whole.plans]
     files = "download" if supply is None else "files"
     console.print(table(("pack", files, "on disk", "licences"), rows, right=(1, 2)))
     for one in sums.plans:
-        if one.steps:
+        lines = _lines(one, supply, changes.get(one.name))
+        if lines:
             console.print(f"{one.name}", markup=False)
-        for step in one.steps:
-            line = step if supply is None else step.replace("download ", "read ", 1)
+        for line in lines:
             console.print(f"  {line}", style="dim", markup=False)
     _notes(whole, console)
-    _sums(sums, console, supply)
+    renewed = any(one.renewed for one in changes.values())
+    _sums(sums, console, supply, renewed=renewed)
     for finding in sums.findings:
         mark = "stops it" if finding.severity == "blocker" else "note"
         console.print(f"{mark}: {finding.problem.message}", markup=False)
@@ -91,14 +99,42 @@ def bill_text(
             console.print(f"  {finding.problem.next_action.label}", style="dim", markup=False)
 
 
-def _row(plan: PackPlan, ticked: Collection[str]) -> tuple[str, str, str, str]:
+def _lines(plan: PackPlan, supply: Path | None, change: WeightsChange | None) -> list[str]:
+    """The steps of one pack, with what happens to the weights."""
+    lines = [change.words] if change is not None and change.words else []
+    if supply is None:
+        return [*lines, *plan.steps]
+    own = change.own if change is not None else {}
+    listed = [one for one in plan.files if one.name not in own]
+    taken = f"take your own weights, {sum(own.values()):,} B, and note their hashes"
+    for step in plan.steps:
+        if not step.startswith("download "):
+            lines.append(step)
+        elif not own:
+            lines.append(step.replace("download ", "read ", 1))
+        elif listed:
+            size_bytes = sum(one.size_bytes for one in listed)
+            files = f"{len(listed)} file{'s'[: len(listed) != 1]}"
+            lines += [f"read {files}, {size_bytes:,} B, checked by hash", taken]
+        else:
+            lines.append(taken)
+    return lines if plan.steps or not own else [*lines, taken]
+
+
+def _row(
+    plan: PackPlan, ticked: Collection[str], change: WeightsChange | None = None
+) -> tuple[str, str, str, str]:
     name = plan.name if plan.name in ticked else f"{plan.name} (only when named)"
     licences = "; ".join(plan.licences)
     if plan.installed:
-        return name, "installed", "", licences
+        renewed = change is not None and change.renewed
+        return name, "installed again" if renewed else "installed", "", licences
     if plan.blocked is not None:
         return name, "not possible here", "", licences
     here = f" ({size(plan.cached_bytes)} here)" if plan.cached_bytes else ""
+    if change is not None and change.own:
+        listed = sum(one.size_bytes for one in plan.files if one.name not in change.own)
+        return name, f"{listed + sum(change.own.values()):,} B", size(plan.disk_bytes), licences
     return name, f"{plan.download_bytes:,} B{here}", size(plan.disk_bytes), licences
 
 
@@ -113,9 +149,11 @@ def _notes(bill: Bill, console: Console) -> None:
         console.print(f"{', '.join(names)}: {note}", markup=False)
 
 
-def _sums(bill: Bill, console: Console, supply: Path | None = None) -> None:
+def _sums(
+    bill: Bill, console: Console, supply: Path | None = None, *, renewed: bool = False
+) -> None:
     open_plans = [one for one in bill.plans if not one.installed and one.blocked is None]
-    if not open_plans:
+    if not open_plans and not renewed:
         console.print("There is nothing to install.")
         return
     here = f"; {size(bill.cached_bytes)} are here already" if bill.cached_bytes else ""

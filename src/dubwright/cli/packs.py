@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dubwright.jobs.model import Job
+    from dubwright.packs.installing.replacing import WeightsChange
     from dubwright.packs.planning.plan import PackPlan
     from dubwright.packs.state import PackStatus
+    from dubwright.studio.studio import Studio
 
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Pack names.")]
 
@@ -123,8 +125,10 @@ def install(
         bill = studio.bill([*wanted, *(names or ())])
         plans = bill.plans
         if plans and not face.json:
-            bill_text(bill, face.err, supply=supply)
-            if not yes and face.err.is_terminal and not all(one.installed for one in plans):
+            changes = _weights_changes(studio, plans, supply, own_weights)
+            bill_text(bill, face.err, supply=supply, changes=changes)
+            idle = all(one.installed and not changes[one.name].renewed for one in plans)
+            if not yes and face.err.is_terminal and not idle:
                 _ask(face)
         handle = studio.install_packs(
             [one.name for one in plans],
@@ -139,6 +143,18 @@ def install(
             job = follow(face, handle)
         statuses = {one.manifest.id: one for one in studio.pack_statuses()}
     _show_installed(face, job, [(one, statuses[one.name]) for one in plans])
+
+
+def _weights_changes(
+    studio: Studio, plans: Sequence[PackPlan], supply: Path | None, own_weights: bool
+) -> dict[str, WeightsChange]:
+    """What becomes of the weights of each pack."""
+    from dubwright.packs.installing.options import InstallOptions
+    from dubwright.packs.installing.replacing import weights_change
+
+    options = InstallOptions(supply=supply, own_weights=own_weights)
+    statuses = {one.manifest.id: one for one in studio.pack_statuses()}
+    return {one.name: weights_change(statuses[one.name], options) for one in plans}
 
 
 def _ask(face: Face) -> None:
