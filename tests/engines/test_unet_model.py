@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -192,6 +194,28 @@ def test_a_network_leaves_the_processor_as_it_was(tmp_path: Path) -> None:
     StemNet.load(tmp_path / "net.onnx", threads=1).masks(np.abs(noise((2, 512, 1024))))
     smallest = np.float32(1e-45)
     assert smallest * np.float32(1) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux'")
+def test_no_memory_is_not_damage(tmp_path: Path) -> None:
+    """In a process of its own, as the limit stays."""
+    code = """
+import resource, sys
+from pathlib import Path
+import numpy, onnxruntime
+from dubwright.engines.unet.net import StemNet
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 40_000_000,) * 2)
+try:
+    net = StemNet.load(Path(sys.argv[1]), threads=1)
+    net.masks(numpy.ones((2, 512, 1024), numpy.float32))
+except MemoryError:
+    sys.exit(7)
+"""
+    convert(GOLDEN / "5stems" / "model", tmp_path / "net.onnx")
+    words = [sys.executable, "-c", code, str(tmp_path / "net.onnx")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 7, ended.stderr
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:

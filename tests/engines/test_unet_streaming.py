@@ -136,6 +136,13 @@ def test_what_is_next_to_nothing_is_silence() -> None:
     assert net.calls == 0
 
 
+def test_what_is_far_too_loud_stays_a_number() -> None:
+    sound = noise(RATE_HZ)
+    sound[5000, 1] = 1e30
+    stems = joined(sound, "average")
+    assert all(np.isfinite(one).all() for one in stems.values())
+
+
 def test_numbers_that_are_none_are_silence() -> None:
     sound = noise(RATE_HZ)
     broken = sound.copy()

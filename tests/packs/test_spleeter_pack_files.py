@@ -154,6 +154,21 @@ def test_shards_beyond_reason_are_no_checkpoint() -> None:
     assert find_checkpoint([]) is None
 
 
+def test_what_macos_puts_beside_a_file_is_none() -> None:
+    whole = [name + ending for name in ("model", "._model") for ending in (INDEX, DATA)]
+    found = find_checkpoint([*whole, "__MACOSX/._model" + INDEX, "__MACOSX/model" + DATA])
+    assert found is not None
+    assert found.prefix == "model"
+    assert find_checkpoint(["._model" + INDEX, "._model" + DATA]) is None
+
+
+def test_the_nearest_to_the_top_is_taken() -> None:
+    paths = [name + ending for name in ("backup/weights", "weights") for ending in (INDEX, DATA)]
+    found = find_checkpoint(paths)
+    assert found is not None
+    assert found.prefix == "weights"
+
+
 def test_a_zip_is_only_unpacked_where_it_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "stick.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dubwright.media.wav import WavReader, WavWriter
 from dubwright_packs.spleeter.levels import LOUDEST, STEP, hold
-from dubwright_packs.spleeter.rates import StereoSource, WayBack
+from dubwright_packs.spleeter.rates import StereoSource, WayBack, finite
 
 F32 = npt.NDArray[np.float32]
 RATE = 44_100
@@ -155,3 +155,16 @@ def test_what_is_no_number_is_silence(tmp_path: Path) -> None:
     with WavReader(write(tmp_path / "a.wav", sound)) as film:
         heard = StereoSource(film, RATE).read(0, 2)
     np.testing.assert_array_equal(heard, np.array([[0, 1], [-1, 0.5]], np.float32))
+
+
+def test_what_is_far_too_loud_is_cut_off(tmp_path: Path) -> None:
+    """Its square would not be a number any more."""
+    sound = np.full((100, 2), 0.5, np.float32)
+    sound[50] = 1e20
+    path = tmp_path / "loud.wav"
+    with WavWriter(path, 44_100, 2, "float32") as writer:
+        writer.write(sound)
+    with WavReader(path) as film:
+        found = finite(film, 0, 100)
+    assert found.max() == 1e6
+    assert found.min() == 0.5

@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dubwright.engines.unet.streaming import LOUDEST
 from dubwright.media.resample import StreamResampler
 from dubwright.media.wav import WavReader
 
 F32 = npt.NDArray[np.float32]
 
 CHUNK = 1 << 16
-"""Frames of the file that are resampled at a time."""
+"""Frames that are resampled at a time, counted at the network's rate."""
 
 
 def finite(film: WavReader, start: int, n: int) -> F32:
-    """Read [n, channels]; not-a-number becomes silence, infinity full scale."""
+    """Read [n, channels]; not-a-number becomes silence, infinity full scale, the rest stays below what
+    the network can take."""
     sound = film.read(start, n)
-    if film.subtype in ("float32", "float64") and not np.isfinite(sound).all():
-        np.nan_to_num(sound, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    if film.subtype in ("float32", "float64"):
+        if not np.isfinite(sound).all():
+            np.nan_to_num(sound, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+        np.clip(sound, -LOUDEST, LOUDEST, out=sound)
     return sound
 
 
@@ -36,6 +40,7 @@ class StereoSource:
             StreamResampler(film.rate_hz, rate_hz, 2) if film.rate_hz != rate_hz else None
         )
         self.frames = round(film.frames * rate_hz / film.rate_hz)
+        self._chunk = max(1, CHUNK * film.rate_hz // rate_hz)
         self._pieces: list[F32] = []
         self._begin = self._end = self._taken = 0
 
@@ -53,7 +58,7 @@ class StereoSource:
         if self._stream is None:
             return stereo(finite(self._film, first, last - first))
         while self._end < last and self._taken < self._film.frames:
-            chunk = stereo(finite(self._film, self._taken, CHUNK))
+            chunk = stereo(finite(self._film, self._taken, self._chunk))
             if not len(chunk):
                 break  # the file has become shorter
             self._taken += len(chunk)

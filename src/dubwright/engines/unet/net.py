@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from dubwright_kit import Problem
 from dubwright_kit.memory import give_back
 
 F32 = npt.NDArray[np.float32]
+
+_NO_MEMORY = re.compile(r"bad[_ ]alloc|[Ff]ailed to allocate memory")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class StemNet:
         """Load what :func:`dubwright.engines.unet.convert.convert` wrote.
 
         Raises Problem ``weights-missing`` when there is no such file, ``weights-wrong`` when it is
-        damaged, is another network, or was converted by another version of this program.
+        damaged, is another network, or was converted by another version of this program; MemoryError.
         """
         import onnxruntime
 
@@ -53,8 +56,9 @@ class StemNet:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Threads that wait for each other within a block spin; between blocks they sleep.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        # With more threads than free processors, threads that spin while they wait take twenty times
+        # as long; with as many they gain a twentieth.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Plans made once for all layers keep six times the memory of what is alive at any time.
         options.enable_mem_pattern = False
         options.enable_mem_reuse = False
@@ -63,6 +67,8 @@ class StemNet:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime has a class of its own for each kind of damage
+            if _is_out_of_memory(error):
+                raise MemoryError("the separation network does not fit into memory") from error
             raise Problem(
                 "weights-wrong",
                 f"The separation network is damaged: {path}.",
@@ -78,5 +84,17 @@ class StemNet:
         return cls(session, metadata)
 
     def masks(self, magnitude: F32) -> Masks:
-        """Return the masks of all stems for one block: ``magnitude`` [2, 512, 1024]."""
-        return Masks(*self._session.run((MASKS, MEANS), {INPUT: magnitude[np.newaxis]}))
+        """Return the masks of all stems for one block: ``magnitude`` [2, 512, 1024].
+
+        Raises MemoryError.
+        """
+        try:
+            return Masks(*self._session.run((MASKS, MEANS), {INPUT: magnitude[np.newaxis]}))
+        except Exception as error:
+            if _is_out_of_memory(error):
+                raise MemoryError("separating a block does not fit into memory") from error
+            raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))

@@ -36,8 +36,11 @@ the caller's, in order, never twice at a time."""
 CHANNELS = 2
 RATE_HZ = 44_100
 """What the official weights were trained on."""
-SILENT = np.float32(1e-30)
-"""Samples smaller than this are zero: 600 dB below full scale."""
+MOST_THREADS = 16
+"""The layers of a block are too small for more."""
+SILENT, LOUDEST = np.float32(1e-30), np.float32(1e6)
+"""Samples smaller than the first, 600 dB below full scale, are zero; those beyond the second, 120 dB
+above it, are cut off there: their squares would leave the range of a float."""
 
 
 class Network(Protocol):
@@ -57,7 +60,8 @@ def separate_stream(
     ``extension`` says what becomes of the sound above 11 kHz, which the network does not see:
     "zeros" leaves it out of every stem, as the official configuration does; with "average" each
     stem has of it what it has below, and all stems add up to the original (the last stem is what
-    the others leave). What is not a finite number is taken as silence. ``threads``: 0 for one a
+    the others leave). What is not a finite number is taken as silence, what is beyond :data:`LOUDEST`
+    as that. ``threads``: 0 for one a
     processor.
     """
     total = count_blocks(frames)
@@ -80,10 +84,9 @@ def separate_stream(
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many processors to work with: those that this process may use, but no more than pay."""
+    here = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(here, MOST_THREADS)
 
 
 class _Engine:
@@ -151,4 +154,4 @@ def _take(read: Read, frames: int, block: int) -> F32:
     # Numbers too small for a float's full precision, as fading reverberation leaves them, take a
     # processor a hundred times as long. Its switch for that would be set for the whole program.
     out[np.abs(out) < SILENT] = 0
-    return out
+    return np.clip(out, -LOUDEST, LOUDEST, out=out)

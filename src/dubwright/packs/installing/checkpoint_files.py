@@ -52,13 +52,13 @@ def find_checkpoint(paths: Iterable[str], folder: str = "") -> CheckpointFiles |
 
     def rank(one: CheckpointFiles) -> tuple[bool, bool, int, int, str]:
         elsewhere = one.folder.rpartition("/")[2] != wanted
-        return bool(one.missing), elsewhere, one.folder.count("/"), -one.step, one.prefix
+        return bool(one.missing), elsewhere, one.prefix.count("/"), -one.step, one.prefix
 
     return min(found, key=rank, default=None)
 
 
 def _all(paths: Iterable[str]) -> list[CheckpointFiles]:
-    here = set(paths)
+    here = {path for path in paths if not _litter(path)}
     counts: dict[str, set[int]] = {}
     for path in here:
         if path.endswith(_INDEX) and path.rpartition("/")[2] != _INDEX:
@@ -72,3 +72,8 @@ def _all(paths: Iterable[str]) -> list[CheckpointFiles]:
             missing = tuple(one for one in endings if prefix + one not in here)
             found.append(CheckpointFiles(prefix, endings, missing))
     return found
+
+
+def _litter(path: str) -> bool:
+    """What macOS puts beside every file of an archive under the same name, and hidden files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
