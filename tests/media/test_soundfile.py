@@ -89,6 +89,34 @@ def test_lossy_files_are_in_time(tmp_path: Path, form: SoundFormat) -> None:
     assert abs(loudest - 20_020) < 40
 
 
+def speech_like(frames: int) -> Array:
+    """Noise below 4 kHz that comes and goes four times a second, as syllables do."""
+    rng = np.random.default_rng(4)
+    spectrum = np.fft.rfft(rng.standard_normal(frames))
+    spectrum[np.fft.rfftfreq(frames, 1 / RATE) > 4000] = 0
+    noise = np.fft.irfft(spectrum, frames)
+    swing = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * np.arange(frames) / RATE)
+    return np.asarray(0.2 * noise / noise.std() * swing, np.float32)[:, None]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("what", ["tone", "speech"])
+def test_stems_are_as_loud_as_they_were(
+    tmp_path: Path, form: SoundFormat, channels: int, what: str
+) -> None:
+    """Stems that are mixed again must add up: the level stays within 0.05 dB."""
+    t = np.arange(2 * RATE)[:, None] / RATE
+    mono = 0.3 * np.sin(2 * np.pi * 440 * t) if what == "tone" else speech_like(2 * RATE)
+    sound = np.asarray(np.repeat(mono, channels, axis=1), np.float32)
+    made = tmp_path / f"made.{form}"
+    write_sound(wav_of(tmp_path / "stem.wav", sound), made, form, channels)
+    inside = slice(RATE // 10, 2 * RATE - RATE // 10)
+    before, after = sound[inside, 0].astype(np.float64), decoded(made)[inside, 0]
+    gain = float(before @ after / (before @ before))
+    assert abs(20 * np.log10(gain)) < 0.05
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_mono_of_stereo_and_mono_as_it_is(tmp_path: Path, form: SoundFormat) -> None:
     stereo = tone(30_000)

@@ -32,19 +32,20 @@ Block = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How PyAV writes one format. ``bit_rate`` is of one channel; 0: lossless, 16 bits."""
+    """How PyAV writes one format. ``bit_rates`` of mono and stereo; 0: lossless, 16 bits."""
 
     codec: str
     container: str
     sample_format: Literal["s16", "fltp"]
-    bit_rate: int = 0
+    bit_rates: tuple[int, int] = (0, 0)
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 ENCODINGS: Mapping[SoundFormat, Encoding] = {
     "flac": Encoding("flac", "flac", "s16"),
-    "mp3": Encoding("libmp3lame", "mp3", "fltp", 160_000),
-    "m4a": Encoding("aac", "mp4", "fltp", 128_000, {"movflags": "+faststart", "brand": "M4A "}),
+    # Below 256 kbit/s the encoder scales a mono sound down, at 160 by 5 %: it would not add up.
+    "mp3": Encoding("libmp3lame", "mp3", "fltp", (256_000, 320_000)),
+    "m4a": Encoding("aac", "mp4", "fltp", (128_000, 256_000), {"movflags": "+faststart", "brand": "M4A "}),
 }
 
 
@@ -95,8 +96,8 @@ def _encode(
         context = stream.codec_context
         context.layout = _layout(channels)
         context.format = av.AudioFormat(encoding.sample_format)
-        if encoding.bit_rate:
-            context.bit_rate = encoding.bit_rate * channels
+        if bit_rate := encoding.bit_rates[channels - 1]:
+            context.bit_rate = bit_rate
         at = 0
         for block in blocks:
             container.mux(stream.encode(_frame(block, at, rate_hz, encoding.sample_format)))
