@@ -147,6 +147,15 @@ def test_without_own_weights_a_name_is_not_enough(tmp_path: Path) -> None:
         assert supply.own(WEIGHTS, unlisted=False) is None
 
 
+def test_a_folder_of_any_name_may_lie_beside_it(made: Make, tmp_path: Path) -> None:
+    files = {"model" + INDEX: b"i", "model" + DATA: b"d", ".chosen/x": b"x", "model.x/y": b"y"}
+    with Supply.open(made(files), scratch=tmp_path / "scratch") as supply:
+        own = supply.own(WEIGHTS, unlisted=True)
+        assert own is not None
+        placed = place_own(own, tmp_path / "models", quiet)
+    assert set(placed) == {"2stems/model" + INDEX, "2stems/model" + DATA}
+
+
 def test_shards_beyond_reason_are_no_checkpoint() -> None:
     assert find_checkpoint(["m.index", "m.data-00000-of-99999"]) is not None
     found = find_checkpoint(["m.data-00000-of-99999"])

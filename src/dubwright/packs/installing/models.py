@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -117,8 +118,7 @@ def _adopt_checkpoint(
         )
     if chosen.missing:
         raise half_checkpoint(weights, chosen, pack, where)
-    top = part / ".chosen"
-    top.mkdir()
+    top = Path(tempfile.mkdtemp(dir=part))  # a name that none of their files can have
     found = {}
     for name, path in chosen.renamed(weights.checkpoint).items():
         (part / path).rename(top / name)
