@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dubwright.media.soundfile import write_sound
 from dubwright.media.wav import WavReader, WavWriter
 from dubwright.studio.stems.record import RECORD, read_record
 from tests.cli.program import Program
@@ -64,6 +65,7 @@ def test_one_file_as_ever(program: Program, songs: Path, tmp_path: Path) -> None
     people = program.run("separate", songs / "a.wav", "--out", out, "--progress", "json")
     assert people.code == 0
     assert str(out / "vocals.wav") in people.out
+    assert "s with builtin, peak memory" in people.out
     events = [json.loads(line) for line in people.err.splitlines() if line.startswith("{")]
     assert events[-1]["detail"] == {
         "source": str(songs / "a.wav"), "number": 1, "of": 1, "share": 1.0
@@ -99,6 +101,29 @@ def test_a_folder_in_which_one_fails(program: Program, songs: Path, tmp_path: Pa
     typed = program.typed(line)
     assert typed.code == 0
     assert {one["state"] for one in typed.json["files"]} == {"kept"}
+
+
+def test_damage_in_a_source_is_told(program: Program, songs: Path, tmp_path: Path) -> None:
+    """The stems are made, with silence where nothing can be read, and the person hears of it."""
+    noise = np.random.default_rng(1).standard_normal((4 * RATE, 2)) * 0.2
+    with WavWriter(tmp_path / "noise.wav", RATE, 2) as writer:
+        writer.write(noise.astype(np.float32))
+    song = tmp_path / "one.flac"
+    write_sound(tmp_path / "noise.wav", song, "flac", 2)
+    data = bytearray(song.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 10_000] = bytes(10_000)
+    song.write_bytes(data)
+    out = tmp_path / "stems"
+    document = program.ok("separate", song, "--out", out)
+    (warning,) = document["warnings"]
+    assert "are missing inside the sound and became silence, the first at 0:0" in warning
+    people = program.run("separate", song, songs / "a.wav", "--out", out)
+    assert people.code == 0
+    assert f"Note: one.flac: {warning}" in people.out
+    assert "made with builtin, are in" in people.out
+    kept = program.ok("separate", song, songs / "a.wav", "--out", out)
+    assert [one["warnings"] for one in kept["files"]] == [[warning], []]
 
 
 def test_problems_before_anything_is_done(program: Program, songs: Path, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from dubwright.media.decode import FilmSound
 from dubwright.media.downmix import stereo_matrix
 from dubwright.media.probe import probe
+from dubwright.media.soundfile import SoundFormat, write_sound
+from dubwright.media.wav import WavWriter
 from dubwright_kit import Problem
 from tests.media import clips
 
@@ -116,6 +118,25 @@ def test_damage_in_the_middle_becomes_silence(tmp_path: Path) -> None:
     found = clips.find_clicks(samples, 44100, (0.5, 29.5))
     assert np.abs(np.array(found) - (0.5, 29.5)).max() < 0.001
     assert "s are missing inside the sound and became silence" in sound.note
+
+
+@pytest.mark.parametrize("form", ["flac", "mp3"])
+def test_a_few_damaged_blocks_are_told_with_their_time(tmp_path: Path, form: SoundFormat) -> None:
+    """FLAC drops what does not fit its checksums without an error: only the clock jumps."""
+    noise = np.random.default_rng(2).standard_normal((12 * 44100, 2)) * 0.2
+    with WavWriter(tmp_path / "noise.wav", 44100, 2) as writer:
+        writer.write(noise.astype(np.float32))
+    path = tmp_path / f"a.{form}"
+    write_sound(tmp_path / "noise.wav", path, form, 2)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    count = 10_000
+    data[middle : middle + count] = np.random.default_rng(1).bytes(count)
+    path.write_bytes(data)
+    sound = FilmSound(path, 0, 12.0)
+    assert len(whole(sound)) == 12 * 44100
+    assert "became silence, the first at 0:0" in sound.note
+    assert 4.5 < max(sound.first_damage_s, sound.first_gap_s) < 7.5
 
 
 def test_nothing_decodable_is_a_problem(tmp_path: Path) -> None:

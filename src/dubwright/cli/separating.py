@@ -72,14 +72,24 @@ def _tell_one(face: Face, source: Path, out: Path, made: SourceStems) -> None:
         "stems": stems,
         "wall_s": made.wall_s,
         "peak_rss_bytes": made.peak_rss_bytes,
+        **({"warnings": [made.note]} if made.note else {}),
     }
 
     def people(console: Console) -> None:
         for name, path in stems.items():
             console.print(f"{name:<11}{path}", markup=False)
-        console.print(f"{made.wall_s:.1f} s, peak memory {size(made.peak_rss_bytes)}")
+        console.print(
+            f"{made.wall_s:.1f} s with {made.separator}, peak memory {size(made.peak_rss_bytes)}",
+            markup=False,
+        )
+        _warn(console, shown(source.name), made)
 
     face.show(document, people)
+
+
+def _warn(console: Console, name: str, made: SourceStems) -> None:
+    if made.note:
+        console.print(f"Note: {name}: {made.note}", style="yellow", markup=False)
 
 
 def _tell_batch(face: Face, result: SeparationResult) -> None:
@@ -103,6 +113,7 @@ def _document(one: SourceStems) -> dict[str, Any]:
         "duration_s": one.duration_s,
         "wall_s": one.wall_s,
         "peak_rss_bytes": one.peak_rss_bytes,
+        "warnings": [one.note] if one.note else [],
         "problem": one.problem.to_json() if one.problem is not None else None,
     }
 
@@ -123,7 +134,12 @@ def _people(face: Face, result: SeparationResult, console: Console) -> None:
     done = sum(one.state == "done" for one in result.files)
     said = [f"{done} of {len(result.files)} files separated"]
     said += [f"{count} {word}" for count, word in counts if count]
-    console.print(f"{', '.join(said)}. The stems are in {out}", markup=False)
+    separator = result.plan.model.separator
+    console.print(
+        f"{', '.join(said)}. The stems, made with {separator}, are in {out}", markup=False
+    )
+    for one in result.files:
+        _warn(console, shown(one.folder.relative_to(out).parent / one.source.name), one)
     for line in _next_lines(face, result):
         console.print(line, markup=False)
 

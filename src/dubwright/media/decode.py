@@ -28,7 +28,10 @@ TOLERANCE_S = 0.020
 before silence is filled in or an overlap dropped."""
 
 _SHORT_S = 1.0
-"""Sound that ends this much before the film is worth a note."""
+"""Sound that ends this much before the film is worth a note, as are so long gaps beside damage."""
+
+_GAP_S = 0.05
+"""Gaps of so much together are worth a note: damaged FLAC shows as nothing else."""
 
 _STEREO = ("FL", "FR")
 _BLOCK_S = 1.0
@@ -63,8 +66,11 @@ class FilmSound:
         """Where the last decoded sample lies."""
         self.damaged = 0
         """Packets that could not be decoded."""
+        self.first_damage_s = 0.0
+        """Where the first of them lies: the end of what was decoded before it."""
         self.gaps_s = 0.0
         """Silence filled in where the timestamps jump, after the first sample."""
+        self.first_gap_s = 0.0
         self.lost_before_s = 0.0
         """Sound before the first picture, left out."""
         self._number = audio_stream
@@ -79,9 +85,15 @@ class FilmSound:
             notes.append(f"the sound ends {missing_s:.1f} s before the film; the rest is silent")
         if self.damaged:
             places = "place" if self.damaged == 1 else "places"
-            notes.append(f"{self.damaged} damaged {places} in the sound became silence")
-        if self.gaps_s > _SHORT_S:
-            notes.append(f"{self.gaps_s:.1f} s are missing inside the sound and became silence")
+            notes.append(
+                f"{self.damaged} damaged {places} in the sound became silence, "
+                f"the first at {_clock(self.first_damage_s)}"
+            )
+        if self.gaps_s > (_SHORT_S if self.damaged else _GAP_S):
+            notes.append(
+                f"{self.gaps_s:.1f} s are missing inside the sound and became silence, "
+                f"the first at {_clock(self.first_gap_s)}"
+            )
         if self.lost_before_s > 0.1:
             notes.append(
                 f"{self.lost_before_s:.2f} s of sound before the first picture were left out"
@@ -127,7 +139,8 @@ class FilmSound:
                 frames = stream.decode(packet)
             except DAMAGE:
                 # At the end of the stream an error says nothing new.
-                self.damaged += bool(packet.size)
+                if packet.size:
+                    self._count_damage()
                 continue
             for frame in frames:
                 if frame.samples and frame.sample_rate:
@@ -157,6 +170,11 @@ class FilmSound:
                 return
             except DAMAGE:
                 errors += 1
+        self._count_damage()
+
+    def _count_damage(self) -> None:
+        if not self.damaged:
+            self.first_damage_s = self.sound_end_s
         self.damaged += 1
 
 
@@ -205,6 +223,8 @@ class _Placed:
                     lost = min(-off, len(samples))
                     self._film.lost_before_s += lost / self._rate_hz
                 if off > 0 and self.heard:
+                    if not self._film.gaps_s:
+                        self._film.first_gap_s = self._cursor / self._rate_hz
                     self._film.gaps_s += off / self._rate_hz
                 while off > 0:
                     count = min(off, self._rate_hz)
@@ -238,6 +258,15 @@ class _Placed:
         self._out += len(block)
         if len(block):
             yield block
+
+
+def _clock(time_s: float) -> str:
+    """1:02:03.4, or 2:03.4 within the first hour."""
+    tenths = round(time_s * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest // 10:02}.{rest % 10}"
+    return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
 def _piece(frame: av.AudioFrame) -> _Piece:

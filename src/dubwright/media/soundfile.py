@@ -45,7 +45,9 @@ ENCODINGS: Mapping[SoundFormat, Encoding] = {
     "flac": Encoding("flac", "flac", "s16"),
     # Below 256 kbit/s the encoder scales a mono sound down, at 160 by 5 %: it would not add up.
     "mp3": Encoding("libmp3lame", "mp3", "fltp", (256_000, 320_000)),
-    "m4a": Encoding("aac", "mp4", "fltp", (128_000, 256_000), {"movflags": "+faststart", "brand": "M4A "}),
+    "m4a": Encoding(
+        "aac", "mp4", "fltp", (128_000, 256_000), {"movflags": "+faststart", "brand": "M4A "}
+    ),
 }
 
 

@@ -41,7 +41,8 @@ class Skipped:
 class SourceStems:
     """What became of one source. ``stems``: file by stem name, empty when it failed.
 
-    ``wall_s`` and ``peak_rss_bytes`` are those of the run that made them.
+    ``wall_s`` and ``peak_rss_bytes`` are those of the run that made them; ``note`` is what was not as it
+    should be in the source, such as damaged places ("" when all is well).
     """
 
     source: Path
@@ -53,6 +54,7 @@ class SourceStems:
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
     problem: Problem | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

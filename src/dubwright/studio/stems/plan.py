@@ -189,6 +189,7 @@ def _kept(source: Source, folder: Path, record: StemsRecord) -> SourcePlan:
         record.duration_s,
         record.wall_s,
         record.peak_rss_bytes,
+        note=record.note,
     )
     return SourcePlan(source.path, folder, record.duration_s, settled=result)
 

@@ -39,6 +39,7 @@ class StemsRecord:
     duration_s: float = 0.0
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
+    note: str = ""
     complete: bool = False
     version: int = VERSION
 
@@ -99,6 +100,7 @@ def finished(plan: SeparationPlan, source: Path, folder: Path) -> StemsRecord | 
         duration_s=0.0,
         wall_s=0.0,
         peak_rss_bytes=0,
+        note="",
         complete=False,
     )
     is_whole = set(sizes) == set(plan.model.stems) and all(

@@ -124,7 +124,11 @@ def separate_one(
         wall_s = time.monotonic() - started
         if record is not None:
             record = replace(
-                record, duration_s=source.duration_s, wall_s=wall_s, peak_rss_bytes=peak
+                record,
+                duration_s=source.duration_s,
+                wall_s=wall_s,
+                peak_rss_bytes=peak,
+                note=first.done.note,
             )
         made = {stem: Path(path) for stem, path in second.done.stems.items()}
         writing = _part(report, SEPARATED_AT, 1.0, "writing")
@@ -138,6 +142,7 @@ def separate_one(
         source.duration_s,
         time.monotonic() - started,
         peak,
+        note=first.done.note,
     )
 
 

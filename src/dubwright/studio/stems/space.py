@@ -13,6 +13,8 @@ from dubwright.studio.stems.model import SeparationPlan, SourcePlan
 _OF_WAV = {"wav": 1.0, "flac": 0.6, "mp3": 0.23, "m4a": 0.18}
 """Size of a stem against its WAV: flac of music takes about so much, the others have a fixed rate."""
 
+_MP3_MONO = 0.37
+
 
 def scratch_bytes(plan: SeparationPlan, source: SourcePlan) -> int:
     """The most that working on a source takes in the data folder: its sound and the stems as WAV."""
@@ -22,7 +24,8 @@ def scratch_bytes(plan: SeparationPlan, source: SourcePlan) -> int:
 
 def stem_bytes(plan: SeparationPlan, source: SourcePlan) -> int:
     """About what the stems of a source take in OUT."""
-    one = STEM_BYTES_S * source.channels / 2 * _OF_WAV[plan.form]
+    of_wav = _MP3_MONO if plan.form == "mp3" and source.channels == 1 else _OF_WAV[plan.form]
+    one = STEM_BYTES_S * source.channels / 2 * of_wav
     return round(source.duration_s * len(plan.model.stems) * one)
 
 
