@@ -128,6 +128,14 @@ def test_every_source_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert places(out, Source(here / "Mr. .wav")) == ["Mr"]
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """OUT may be where the sources lie: "a.flac" is taken there, by the source itself."""
+    touch(tmp_path, "a.flac", "a.wav", "b.flac", "b")
+    a, other, b = (Source(tmp_path / name) for name in ("a.flac", "a.wav", "b.flac"))
+    assert places(tmp_path, a, other, b) == ["a.flac (2)", "a.wav (2)", "b.flac (2)"]
+    assert places(tmp_path / "out", a, other, b) == ["a.flac", "a.wav", "b"]
+
+
 def test_a_batch_that_grew_keeps_its_folders(tmp_path: Path) -> None:
     out = tmp_path / "out"
     touch(tmp_path, "in/a.mp4", "in/a.mkv")

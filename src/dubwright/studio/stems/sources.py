@@ -137,7 +137,7 @@ def folders(sources: Sequence[Source], out: Path, names: Sequence[str]) -> Mappi
     it when files of one name share a folder, and numbered where that is taken too.
 
     A source that has stems there keeps their folder. None takes a folder with the stems of another
-    file that still exists, or with files called ``names`` (those to be written) that have no record:
+    file that still exists, nor a name that a file has, nor one with files called ``names`` (those to be written) that have no record:
     a batch that grew, or a second one, does not do work again, and writes over nobody's files.
     """
     chosen: dict[Path, Path] = {}
@@ -191,6 +191,8 @@ def _key(folder: Path) -> str:
 
 
 def _is_of_another(folder: Path, source: Source, names: Sequence[str]) -> bool:
+    if os.path.lexists(folder) and not folder.is_dir():
+        return True  # a file of that name, such as the source itself where OUT is its folder
     record = read_record(folder)
     if record is None:
         return any((folder / name).exists() for name in names)
