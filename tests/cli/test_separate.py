@@ -16,6 +16,7 @@ from dubwright.media.wav import WavReader, WavWriter
 from dubwright.studio.stems.record import RECORD, read_record
 from tests.cli.program import Program
 from tests.e2e.running import GONE_S, assert_nobody_left, start, until
+from tests.media import clips
 from tests.studio.stem_packs import asks, write_pack
 
 RATE = 44_100
@@ -140,6 +141,10 @@ def test_problems_before_anything_is_done(program: Program, songs: Path, tmp_pat
         assert (outcome.code, outcome.problem["code"]) == (1, code)
         assert outcome.problem["next_action"] is not None
     assert not out.exists()
+    silent = clips.write_film(tmp_path / "silent.mp4", clips.Film(tracks=()))
+    mute = program.run("separate", silent, "--out", out, "--json")
+    assert mute.problem["code"] == "no-audio"
+    assert "nothing to separate" in mute.problem["message"]
     absent = program.run("separate", song, "--out", out, "--stems", "4")
     assert absent.code == 1
     assert "dubwright packs install spleeter-4stems" in absent.err

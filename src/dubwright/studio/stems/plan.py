@@ -164,7 +164,10 @@ def _check_overwriting(plan: SeparationPlan, source: Path, folder: Path) -> None
 
 
 def for_separate(problem: Problem, plan: SeparationPlan) -> Problem:
-    """The Problem of one source with a next action that belongs to this command."""
+    """The Problem of one source in words and with a next action that belong to this command."""
+    if problem.code == "no-audio":
+        message = problem.message.replace("nothing to dub", "nothing to separate")
+        problem = Problem(problem.code, message, problem.next_action, problem.detail)
     action = problem.next_action
     if action is not None and action.verb not in ("add", "items", "jobs"):
         return problem
