@@ -54,6 +54,9 @@ def test_more_stems_are_no_separator_of_a_dub(home: Home) -> None:
     assert pick_separator(packs, "auto") == "spleeter-tensorflow"
     problem = problem_of(packs, "spleeter-4stems", code="separator-unknown")
     assert "--separator spleeter --stems 4" in problem.message
+    with pytest.raises(Problem, match="A dub needs two stems: --separator spleeter") as caught:
+        pick_separator(packs, "spleeter-4stems")
+    assert "--stems" not in caught.value.message
     problem_of(packs, "nobody", code="separator-unknown")
 
 

@@ -62,7 +62,7 @@ def separators(packs: Packs) -> tuple[str, ...]:
 
 def pick_separator(packs: Packs, wanted: str | None) -> str:
     """Return the separator's name. Raises Problem ``separator-unknown``."""
-    return _pick(packs, wanted, DUB_STEMS, "packs")
+    return _pick(packs, wanted, DUB_STEMS, "dub")
 
 
 def choose_model(
@@ -112,7 +112,7 @@ def _pick(packs: Packs, wanted: str | None, stems: int, verb: str) -> str:
             )
         raise Problem(
             "separator-unknown",
-            f'There is no separator "{wanted}"; there are: {", ".join(known)}.{_more(wanted)}',
+            f'There is no separator "{wanted}"; there are: {", ".join(known)}.{_more(wanted, verb)}',
             NextAction("see every pack", "packs", {}),
         )
     if not able:
@@ -122,10 +122,12 @@ def _pick(packs: Packs, wanted: str | None, stems: int, verb: str) -> str:
     return ready[-1] if ready else list(able)[-1]
 
 
-def _more(wanted: str) -> str:
-    """Who names a pack of more stems is told how to ask for it."""
+def _more(wanted: str, verb: str) -> str:
+    """Who names a pack of more stems is told how to ask for it, or that a dub cannot use it."""
     for count in STEMS:
         name = wanted.removesuffix(f"-{count}stems")
+        if name != wanted and verb == "dub":
+            return f" A dub needs two stems: --separator {name}."
         if name != wanted:
             return f" For {count} stems say --separator {name} --stems {count}."
     return ""
