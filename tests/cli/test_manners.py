@@ -37,6 +37,12 @@ def test_wrong_usage_is_2(program: Program) -> None:
     assert program.run("no-such-command").code == 2
 
 
+def test_an_unknown_progress_is_wrong_usage(program: Program) -> None:
+    outcome = program.run("items", "--progress", "foo")
+    assert outcome.code == 2
+    assert "auto, json or none" in outcome.err
+
+
 def test_a_problem_is_1_with_the_public_shape(program: Program) -> None:
     outcome = program.run("item", "feedbeef", "--json")
     assert outcome.code == 1

@@ -34,8 +34,24 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+PROGRESS = ("auto", "json", "none")
+
+
+def _known_progress(value: str) -> str:
+    if value not in PROGRESS:
+        raise typer.BadParameter(
+            f'it is {", ".join(PROGRESS[:-1])} or {PROGRESS[-1]}, not "{value}".'
+        )
+    return value
+
+
 ProgressOption = Annotated[
-    str, typer.Option("--progress", help="auto, json (events as JSON lines on stderr) or none.")
+    str,
+    typer.Option(
+        "--progress",
+        help="auto, json (events as JSON lines on stderr) or none.",
+        callback=_known_progress,
+    ),
 ]
 
 
