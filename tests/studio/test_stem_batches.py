@@ -208,6 +208,19 @@ def test_one_that_fails_does_not_stop_the_others(desk: Desk) -> None:
     assert [one.state for one in named.files] == ["failed", "kept"]
 
 
+def test_a_pack_that_cannot_work_is_asked_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def separate_one(*_: object) -> None:
+        tries.append(1)
+        raise Problem("weights-wrong", "The weights are damaged.")
+
+    monkeypatch.setattr("dubwright.studio.stems.run.separate_one", separate_one)
+    failed = desk.batch().failed
+    assert len(tries) == 1
+    assert [one.problem.code for one in failed if one.problem] == ["weights-wrong"] * len(FRAMES)
+
+
 def test_what_happens_to_a_source_after_the_plan(desk: Desk) -> None:
     plan = desk.plan()
     (desk.root / "in" / "a.wav").unlink()

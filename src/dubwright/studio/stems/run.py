@@ -34,10 +34,15 @@ if TYPE_CHECKING:
 
 INGEST_UNTIL, SEPARATED_AT = 0.2, 0.9
 """Shares of a file's time: reading, separating, writing."""
+_OF_THE_PACK = frozenset(
+    {"weights-missing", "weights-wrong", "pack-broken", "pack-not-installed", "pack-unavailable",
+     "guest-no-start", "guest-protocol"}
+)  # fmt: skip
 
 
 def run_plan(home: Home, packs: Packs, plan: SeparationPlan, watch: Watch) -> SeparationResult:
-    """Make the stems of every source that is not settled yet; one that fails does not stop the others.
+    """Make the stems of every source that is not settled yet; one that fails does not stop the others,
+    a pack that cannot work does: then nobody waits for a thousand films to be read in vain.
 
     Raises Problem ``out-busy``, what ``watch`` raises, and KeyboardInterrupt: then what is finished
     stays and nothing half-written is left.
@@ -45,11 +50,16 @@ def run_plan(home: Home, packs: Packs, plan: SeparationPlan, watch: Watch) -> Se
     clean_scratch(home)  # of a run that was killed: it may hold gigabytes
     told = _Told(plan, watch)
     files: list[SourceStems] = []
+    hopeless: Problem | None = None
     with alone_in(home, plan.out, plan.again), packs.wall() as wall:
         for number, source in enumerate(plan.sources, 1):
             result = source.settled
-            if result is None:
+            if result is None and hopeless is not None:
+                result = _failed(plan, source, hopeless)
+            elif result is None:
                 result = _attempt(home, wall, plan, source, told.reporting(number))
+                if result.problem is not None and result.problem.code in _OF_THE_PACK:
+                    hopeless = result.problem
             files.append(result)
             told.settled(number, result)
     return SeparationResult(plan, tuple(files))
@@ -66,14 +76,17 @@ def _attempt(
         found = disk_problem(error, source.folder)
     except GuestBug as bug:
         found = _bug(plan, bug)
-    told = for_separate(found, plan)
+    return _failed(plan, source, for_separate(found, plan))
+
+
+def _failed(plan: SeparationPlan, source: SourcePlan, problem: Problem) -> SourceStems:
     return SourceStems(
         source.path,
         source.folder,
         "failed",
         plan.model.separator,
         duration_s=source.duration_s,
-        problem=told,
+        problem=problem,
     )
 
 
