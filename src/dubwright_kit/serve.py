@@ -18,6 +18,7 @@ import importlib
 import os
 import platform
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -62,7 +63,7 @@ def _see_program(path: str) -> None:
     """Let a guest of the host's environment import the program, and packs beside its own copy of one:
     several packs may be one engine with other weights."""
     sys.path.append(path)
-    packs = importlib.import_module("dubwright_packs")
+    packs = _imported("dubwright_packs")
     packs.__path__.append(str(Path(path) / "dubwright_packs"))
 
 
@@ -130,7 +131,7 @@ class Guest:
 
     def _do(self, request: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
         if self._backend is None:
-            self._backend = importlib.import_module(f"dubwright_packs.{self._pack}.backend")
+            self._backend = _imported(f"dubwright_packs.{self._pack}.backend")
         if request["op"] == "prepare":
             self._backend.prepare(request["folder"], progress)
             return {"kind": "done", "done": None}
@@ -142,6 +143,18 @@ class Guest:
             "kind": "done",
             "done": to_json(_run(self._backend, request["stage"], ask, progress)),
         }
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a backend; byte code that a full disk cut off is thrown away, not stumbled on."""
+    try:
+        return importlib.import_module(name)
+    except EOFError:  # "marshal data too short"
+        for cache in Path(__file__).resolve().parent.parent.rglob("__pycache__"):
+            shutil.rmtree(str(cache), ignore_errors=True)
+        sys.dont_write_bytecode = True
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
 
 
 def _run(backend: ModuleType, stage: str, ask: Any, progress: "Progress") -> Any:

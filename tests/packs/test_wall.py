@@ -319,3 +319,15 @@ def test_a_pack_that_came_without_its_init_file_is_a_package_all_the_same(tmp_pa
     spec = GuestSpec("builtin", mine, Path(sys.executable), tmp_path, "1", "host")
     folder = GuestFolders(Home(tmp_path)).folder(spec)
     assert (folder / "dubwright_packs" / "builtin" / "__init__.py").is_file()
+
+
+def test_byte_code_that_a_full_disk_cut_off_is_no_obstacle(tmp_path: Path) -> None:
+    with echo_wall(tmp_path) as wall:
+        wall.call("echo", lines("a"))
+    folder = GuestFolders(Home(tmp_path)).folder(echo_spec())
+    kept = list((folder / "dubwright_packs").rglob("*.pyc"))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:30])
+    with echo_wall(tmp_path) as wall:
+        assert wall.call("echo", lines("a")).done.lines == ("A",)
