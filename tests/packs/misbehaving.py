@@ -225,6 +225,15 @@ def _handler(served: Misbehaving) -> type[http.server.BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
+        def _counted(self, sent: Counter[str], name: str, piece: bytes, line: bytes) -> None:
+            """Counted before it is written: whoever has got it may look at the count at once."""
+            sent[name] += len(piece)
+            try:
+                self.wfile.write(line)
+            except OSError:
+                sent[name] -= len(piece)
+                raise
+
         def _chunked(self, name: str, most: int | None) -> None:
             """In chunks; cut after ``most`` bytes."""
             self.send_response(200)
@@ -236,8 +245,7 @@ def _handler(served: Misbehaving) -> type[http.server.BaseHTTPRequestHandler]:
                     self.close_connection = True
                     return
                 piece = data[at : at + PIECE_BYTES]
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                served.sent[name] += len(piece)
+                self._counted(served.sent, name, piece, b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.write(b"0\r\n\r\n")
 
         def _file(self, name: str, fault: Fault) -> tuple[int, Callable[[], None]]:
@@ -283,9 +291,8 @@ def _handler(served: Misbehaving) -> type[http.server.BaseHTTPRequestHandler]:
             for at in range(begin, last, PIECE_BYTES):
                 if fault.kind == "slow" and served.over.wait(fault.value):
                     break
-                piece = data[at : min(last, at + PIECE_BYTES)]
-                self.wfile.write(piece)
-                sent[name] += len(piece)
+                piece = bytes(data[at : min(last, at + PIECE_BYTES)])
+                self._counted(sent, name, piece, piece)
             if fault.kind == "stall":
                 served.over.wait(60)
             self.close_connection = last < end or more != 0
