@@ -182,7 +182,7 @@ def archives() -> Iterator[tuple[str, bytes]]:
     yield "pack-archive-damaged", made.getvalue()[:40]
 
 
-@pytest.mark.parametrize(("code", "content"), [*archives()])
+@pytest.mark.parametrize(("code", "content"), [*archives()], ids=["other", "cut"])
 def test_an_archive_that_does_not_do(
     spleeter: Packs, tmp_path: Path, code: str, content: bytes
 ) -> None:
