@@ -49,8 +49,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 @pytest.fixture
 def shop(studio: Studio, tmp_path: Path) -> Shop:
-    """A sound of its own for each test."""
-    sound = np.sin(np.arange(2 * 88200) / (20 + zlib.crc32(str(tmp_path).encode()) % 1000))
+    """A sound of its own for each test: one studio for all would know it by its content."""
+    sound = np.random.default_rng(zlib.crc32(str(tmp_path).encode())).uniform(-1, 1, 2 * 88200)
     with WavWriter(tmp_path / "song.wav", 44100, 2) as writer:
         writer.write(0.5 * sound.reshape(-1, 2).astype(np.float32))
     packs = studio.home.pack_folders[0].parent
