@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dubwright.media.wav import WavReader, WavWriter
-from dubwright_packs.spleeter.levels import LOUDEST, STEP, hold
-from dubwright_packs.spleeter.rates import StereoSource, WayBack, finite
+from dubwright_packs.stems.levels import LOUDEST, STEP, hold
+from dubwright_packs.stems.rates import StereoSource, WayBack, finite
 
 F32 = npt.NDArray[np.float32]
 RATE = 44_100

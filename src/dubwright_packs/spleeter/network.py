@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from dubwright.engines.intake import CHANNELS, processors
 from dubwright.engines.unet.blocks import BINS, BLOCK_FRAMES
 from dubwright.engines.unet.convert import convert
 from dubwright.engines.unet.net import StemNet
-from dubwright.engines.unet.streaming import CHANNELS, processors
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.report import Report
 

@@ -11,12 +11,9 @@ silent above 11 kHz, as the official configuration has it.
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +21,12 @@ import numpy.typing as npt
 from dubwright.engines.unet.blocks import Extension
 from dubwright.engines.unet.net import StemNet
 from dubwright.engines.unet.streaming import RATE_HZ, separate_stream
-from dubwright.media.storage import writing_to
-from dubwright.media.wav import WavReader, WavWriter, WriteSubtype
-from dubwright_kit import NextAction, Problem
+from dubwright.media.wav import WavReader, WriteSubtype
 from dubwright_kit.contracts import SeparateAsk, SeparateDone
 from dubwright_kit.report import Report
-from dubwright_packs.spleeter.levels import hold
-from dubwright_packs.spleeter.rates import StereoSource, WayBack, finite
+from dubwright_packs.stems.files import check_stems, chosen, chosen_subtype, write_stems
+from dubwright_packs.stems.levels import hold
+from dubwright_packs.stems.rates import StereoSource, WayBack, finite
 
 F32 = npt.NDArray[np.float32]
 
@@ -46,34 +42,12 @@ def separate(ask: SeparateAsk, net: StemNet, report: Report) -> SeparateDone:
 
     Raises Problem ``not-wav`` for a damaged input, ``option-invalid``, ``disk-full``; and Cancelled.
     """
-    started = time.monotonic()
     options = _Options.of(ask, net)
-    paths = {stem: str(Path(ask.out_dir) / f"{stem}.wav") for stem in ask.stems}
     # Two readers: the stream reads ahead, on a thread of its own.
-    with (
-        WavReader(ask.wav) as film,
-        WavReader(ask.wav) as ahead,
-        contextlib.ExitStack() as files,
-    ):
+    with WavReader(ask.wav) as film, WavReader(ask.wav) as ahead:
         source = StereoSource(ahead, RATE_HZ)
-        files.enter_context(writing_to(Path(ask.out_dir)))
-        writers = [
-            files.enter_context(WavWriter(path, film.rate_hz, film.channels, options.wav))
-            for path in paths.values()
-        ]
-        energies = np.zeros(len(writers))
-        for parts in _separated(film, source, net, options, report):
-            for index, (writer, part) in enumerate(zip(writers, parts, strict=True)):
-                writer.write(part)
-                energies[index] += float(np.vdot(part, part))
-        frames = film.frames
-    total = float(energies.sum())
-    metrics: dict[str, float | None] = {
-        f"{stem}_energy_share": float(energy) / total if total else None
-        for stem, energy in zip(paths, energies, strict=True)
-    }
-    metrics["wall_s"] = time.monotonic() - started
-    return SeparateDone(paths, frames, metrics)
+        pieces = _separated(film, source, net, options, report)
+        return write_stems(ask, film, options.wav, pieces)
 
 
 @dataclass(frozen=True)
@@ -83,16 +57,9 @@ class _Options:
 
     @classmethod
     def of(cls, ask: SeparateAsk, net: StemNet) -> _Options:
-        if tuple(ask.stems) != tuple(net.stems):
-            raise _invalid("stems", ", ".join(ask.stems), [", ".join(net.stems)])
-        extension, wav = ask.options.get("extension", "average"), ask.options.get("wav", "int16")
-        for name, value, known in (
-            ("extension", extension, get_args(Extension)),
-            ("wav", wav, get_args(WriteSubtype)),
-        ):
-            if value not in known:
-                raise _invalid(name, value, known)
-        return cls(cast("Extension", extension), cast("WriteSubtype", wav))
+        check_stems(ask, net.stems)
+        extension = chosen(ask.options, "extension", get_args(Extension), "average")
+        return cls(cast("Extension", extension), chosen_subtype(ask.options))
 
 
 def _separated(
@@ -136,11 +103,3 @@ def _as_in_film(stem: F32, channels: int) -> F32:
     if channels == 2:
         return stem
     return np.pad(stem, ((0, 0), (0, channels - 2)))
-
-
-def _invalid(name: str, value: Any, known: Any) -> Problem:
-    return Problem(
-        "option-invalid",
-        f'{name} can be {" or ".join(known)} here, not "{value}".',
-        NextAction("see the help", "separate", {"help": True}),
-    )

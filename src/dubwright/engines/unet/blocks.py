@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
-Spectrum = npt.NDArray[np.complex64]
+from dubwright.engines.framing import F32, Spectrum, add_frames, groups
+
 Extension = Literal["zeros", "average"]
 
 FRAME, HOP = 4096, 1024
@@ -24,9 +23,6 @@ BLOCK = BLOCK_FRAMES * HOP
 """Samples from one block to the next."""
 TAIL = FRAME - HOP
 """Samples at a block's end in which the next block has a part."""
-
-_AT_ONCE = 32
-"""Frames that are transformed together: half a megabyte, which stays in the processor's cache."""
 
 
 def hann(size: int = FRAME) -> F32:
@@ -48,13 +44,6 @@ def block_start(block: int) -> int:
     return block * BLOCK - FRAME
 
 
-def analyse(sound: F32, window: F32, out: Spectrum) -> None:
-    """STFT of one channel: [BLOCK + TAIL] to ``out`` [512, 2049]."""
-    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
-    for at in range(0, BLOCK_FRAMES, _AT_ONCE):
-        out[at : at + _AT_ONCE] = np.fft.rfft(frames[at : at + _AT_ONCE] * window)
-
-
 def synthesise(spectrum: Spectrum, mask: F32, above: F32 | None, window: F32, out: F32) -> None:
     """Add one channel of a stem to ``out`` [BLOCK + TAIL], whose first and last TAIL samples it leaves
     unfinished.
@@ -62,14 +51,9 @@ def synthesise(spectrum: Spectrum, mask: F32, above: F32 | None, window: F32, ou
     ``spectrum`` [512, 2049] times ``mask`` [512, 1024]; what lies above is taken times ``above``
     [512], or left out when that is None. ``window`` carries the factor of 2/3.
     """
-    rows = out.reshape(-1, HOP)
-    masked = np.zeros((_AT_ONCE, FRAME // 2 + 1), np.complex64)
-    for at in range(0, BLOCK_FRAMES, _AT_ONCE):
-        here = slice(at, at + _AT_ONCE)
+    for here in groups(BLOCK_FRAMES):
+        masked = np.zeros((here.stop - here.start, FRAME // 2 + 1), np.complex64)
         np.multiply(spectrum[here, :BINS], mask[here], out=masked[:, :BINS])
         if above is not None:
             np.multiply(spectrum[here, BINS:], above[here, np.newaxis], out=masked[:, BINS:])
-        pieces = np.fft.irfft(masked, FRAME)
-        pieces *= window
-        for part in range(FRAME // HOP):
-            rows[at + part : at + part + _AT_ONCE] += pieces[:, part * HOP : (part + 1) * HOP]
+        add_frames(masked, window, HOP, out[here.start * HOP : here.stop * HOP + TAIL])

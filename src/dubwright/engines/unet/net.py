@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dubwright.engines.onnxsession import memory_error, open_session
 from dubwright.engines.unet.convert import FORMAT
 from dubwright.engines.unet.graph import INPUT, MASKS, MEANS
 from dubwright_kit import Problem
-from dubwright_kit.memory import give_back
 
 F32 = npt.NDArray[np.float32]
-
-_NO_MEMORY = re.compile(r"bad[_ ]alloc|[Ff]ailed to allocate memory")
 
 
 @dataclass(frozen=True)
@@ -48,34 +45,7 @@ class StemNet:
         Raises Problem ``weights-missing`` when there is no such file, ``weights-wrong`` when it is
         damaged, is another network, or was converted by another version of this program; MemoryError.
         """
-        import onnxruntime
-
-        if not path.is_file():
-            raise Problem("weights-missing", f"The separation network is not there: {path}.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # With more threads than free processors, threads that spin while they wait take twenty times
-        # as long; with as many they gain a twentieth.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Plans made once for all layers keep six times the memory of what is alive at any time.
-        options.enable_mem_pattern = False
-        options.enable_mem_reuse = False
-        try:
-            session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime has a class of its own for each kind of damage
-            if _is_out_of_memory(error):
-                raise MemoryError("the separation network does not fit into memory") from error
-            raise Problem(
-                "weights-wrong",
-                f"The separation network is damaged: {path}.",
-                detail=str(error)[:2000],
-            ) from error
-        give_back()  # the weights as they were before onnxruntime rearranged them: 100 MB
-        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        session, metadata = open_session(path, threads)
         if metadata.get("format") != FORMAT or not metadata.get("stems"):
             raise Problem(
                 "weights-wrong",
@@ -88,13 +58,5 @@ class StemNet:
 
         Raises MemoryError.
         """
-        try:
+        with memory_error():
             return Masks(*self._session.run((MASKS, MEANS), {INPUT: magnitude[np.newaxis]}))
-        except Exception as error:
-            if _is_out_of_memory(error):
-                raise MemoryError("separating a block does not fit into memory") from error
-            raise
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))

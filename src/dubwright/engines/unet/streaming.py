@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from dubwright.engines.framing import F32, Spectrum, analyse
+from dubwright.engines.intake import CHANNELS, Read, processors, take
 from dubwright.engines.unet.blocks import (
     BINS,
     BLOCK,
     BLOCK_FRAMES,
     FRAME,
+    HOP,
     TAIL,
     Extension,
-    Spectrum,
-    analyse,
     block_start,
     count_blocks,
     hann,
@@ -28,19 +26,10 @@ from dubwright.engines.unet.blocks import (
 )
 from dubwright.engines.unet.net import Masks
 
-F32 = npt.NDArray[np.float32]
-Read = Callable[[int, int], F32]
-"""``read(start, n)``: samples [k, 2], k <= n, fewer only at the end. Called from another thread than
-the caller's, in order, never twice at a time."""
-
-CHANNELS = 2
 RATE_HZ = 44_100
 """What the official weights were trained on."""
-MOST_THREADS = 16
-"""The layers of a block are too small for more."""
-SILENT, LOUDEST = np.float32(1e-30), np.float32(1e6)
-"""Samples smaller than the first, 600 dB below full scale, are zero; those beyond the second, 120 dB
-above it, are cut off there: their squares would leave the range of a float."""
+SILENT = np.float32(1e-30)
+"""Samples smaller than this, 600 dB below full scale, are zero."""
 
 
 class Network(Protocol):
@@ -60,9 +49,8 @@ def separate_stream(
     ``extension`` says what becomes of the sound above 11 kHz, which the network does not see:
     "zeros" leaves it out of every stem, as the official configuration does; with "average" each
     stem has of it what it has below, and all stems add up to the original (the last stem is what
-    the others leave). What is not a finite number is taken as silence, what is beyond :data:`LOUDEST`
-    as that. ``threads``: 0 for one a
-    processor.
+    the others leave). What is no finite number is taken as :func:`~dubwright.engines.intake.take`
+    says. ``threads``: 0 for one a processor.
     """
     total = count_blocks(frames)
     with ThreadPoolExecutor(max(2, threads or processors()), "separation") as pool:
@@ -83,12 +71,6 @@ def separate_stream(
                 yield first, engine.named(sound[:, piece], made[:, :, piece])
 
 
-def processors() -> int:
-    """How many processors to work with: those that this process may use, but no more than pay."""
-    here = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(here, MOST_THREADS)
-
-
 class _Engine:
     """One block after another; what the blocks have in common is made once."""
 
@@ -105,7 +87,7 @@ class _Engine:
 
     def prepare(self, read: Read, frames: int, block: int) -> F32:
         """Read a block, [2, BLOCK + TAIL], and take its STFT; the block before must be done with."""
-        sound = _take(read, frames, block)
+        sound = take(read, frames, block_start(block), BLOCK + TAIL, SILENT)
         if sound.any():
             other = self._pool.submit(self._analyse, sound, 1)
             self._analyse(sound, 0)
@@ -132,26 +114,10 @@ class _Engine:
 
     def _analyse(self, sound: F32, channel: int) -> None:
         spectrum = self._spectrum[channel]
-        analyse(sound[channel], self._window, spectrum)
+        analyse(sound[channel], self._window, HOP, spectrum)
         np.abs(spectrum[:, :BINS], out=self._magnitude[channel])
 
     def _synthesise(self, masks: Masks, place: tuple[int, int], out: F32) -> None:
         above = masks.means[place] if self._average else None
         spectrum = self._spectrum[place[1]]
         synthesise(spectrum, masks.bins[place], above, self._back, out)
-
-
-def _take(read: Read, frames: int, block: int) -> F32:
-    """Samples of a block as [2, BLOCK + TAIL], zeros before and after the sound."""
-    out = np.zeros((CHANNELS, BLOCK + TAIL), np.float32)
-    start = block_start(block)
-    first, last = max(0, start), min(frames, start + BLOCK + TAIL)
-    if first < last:
-        sound = read(first, last - first)
-        out[:, first - start : first - start + len(sound)] = sound.T
-    if not np.isfinite(out).all():
-        np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    # Numbers too small for a float's full precision, as fading reverberation leaves them, take a
-    # processor a hundred times as long. Its switch for that would be set for the whole program.
-    out[np.abs(out) < SILENT] = 0
-    return np.clip(out, -LOUDEST, LOUDEST, out=out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dubwright.engines.unet.streaming import LOUDEST
+from dubwright.engines.intake import LOUDEST
 from dubwright.media.resample import StreamResampler
 from dubwright.media.wav import WavReader
 
