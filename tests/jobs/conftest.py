@@ -13,7 +13,7 @@ from dubwright.jobs.engine import Jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
-WorkerStarter = Callable[[], "subprocess.Popen[str]"]
+WorkerStarter = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def jobs(home: Home) -> Iterator[Jobs]:
 
 @pytest.fixture
 def start_worker(home: Home) -> Iterator[WorkerStarter]:
-    """Start a worker process and return it once it is the worker."""
+    """Start a worker process and return it once it is the worker; not ``ready``: without waiting."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
+    def start(*, ready: bool = True) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.jobs.worker_process", str(home.root)],
             stdin=subprocess.PIPE,
@@ -43,7 +43,8 @@ def start_worker(home: Home) -> Iterator[WorkerStarter]:
         )
         started.append(process)
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        if ready:
+            assert process.stdout.readline() == "ready\n"
         return process
 
     yield start

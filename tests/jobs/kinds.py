@@ -24,7 +24,8 @@ def lines(path: Path) -> list[str]:
 
 
 def work(context: JobContext) -> dict[str, Any]:
-    """Sleeps ``sleep_s`` in steps with reports, between a start and an end line."""
+    """Sleeps ``sleep_s`` in steps with reports, between a start and an end line; after that it waits
+    for the file ``until``, if one is named."""
     options = context.job.options
     name = options.get("name", "work")
     write_line(options, f"start {name}")
@@ -32,6 +33,9 @@ def work(context: JobContext) -> dict[str, Any]:
     for step in range(steps):
         context.report(step, steps, f"{name} {step}")
         time.sleep(0.01 if options.get("sleep_s") else 0)
+    while "until" in options and not Path(options["until"]).exists():
+        context.report(steps - 1, steps, f"{name} waits")
+        time.sleep(0.01)
     context.report(steps, steps, f"{name} ready")
     write_line(options, f"end {name}")
     return {"name": name}
@@ -138,6 +142,11 @@ def job_types() -> dict[str, JobType]:
     return types
 
 
-def child(name: str, file: Path, sleep_s: float = 0.0, weight: float = 1.0) -> list[Any]:
+def child(
+    name: str, file: Path, sleep_s: float = 0.0, weight: float = 1.0, until: Path | None = None
+) -> list[Any]:
     """One entry of a ``series``."""
-    return ["work", {"name": name, "file": str(file), "sleep_s": sleep_s}, weight]
+    options = {"name": name, "file": str(file), "sleep_s": sleep_s}
+    if until is not None:
+        options["until"] = str(until)
+    return ["work", options, weight]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from dubwright.home import Home
+from dubwright.jobs import context as running
 from dubwright.jobs import schema
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import JobContext, JobRequest, JobType
-from dubwright.jobs.worker import Worker
+from dubwright.jobs.worker import TICK_S, Worker
 
 from .kinds import job_types
-from .test_worker import WAIT_S
+from .test_worker import LONG_S, WAIT_S, until
 
 
 def run(home: Home, jobs: Jobs, work: object) -> str:
@@ -28,8 +30,12 @@ def run(home: Home, jobs: Jobs, work: object) -> str:
 
 
 def test_a_detail_goes_with_the_event_and_at_once_passes_the_throttle(
-    home: Home, jobs: Jobs
+    home: Home, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However long the first event takes to be written, the next ones come before another is due.
+    monkeypatch.setattr(running, "REPORT_INTERVAL_S", 1000.0)
+    monkeypatch.setattr(running, "BEAT_S", 1000.0)
+
     def work(context: JobContext) -> dict[str, object]:
         for number in range(20):
             context.report(number, 20, detail={"step": "one", "number": number})
@@ -39,7 +45,7 @@ def test_a_detail_goes_with_the_event_and_at_once_passes_the_throttle(
 
     job_id = run(home, jobs, work)
     events = [event for event in jobs.events(0, [job_id]) if event.kind == "progress"]
-    # The first, none of those within the quarter of a second, and every step.
+    # The first, none of those that came too soon, and every step.
     assert [event.detail for event in events] == [
         {"step": "one", "number": 0},
         {"step": "two"},
@@ -71,7 +77,7 @@ def test_a_silent_job_and_its_parent_are_heard_every_second(home: Home, jobs: Jo
 
     def work(context: JobContext) -> dict[str, object]:
         context.report(1, 4, "quiet", detail={"file": "a"})
-        release.wait(3.0)
+        release.wait(5.0)
         return {}
 
     types = {
@@ -82,25 +88,31 @@ def test_a_silent_job_and_its_parent_are_heard_every_second(home: Home, jobs: Jo
         parent = worker.wait(jobs.submit(JobRequest("all")).id, WAIT_S)
     (job,) = jobs.jobs(parent_id=parent.id)
     own = [event for event in jobs.events(0, [job.id]) if event.kind == "progress"]
-    assert 3 <= len(own) <= 5
+    run_s = (job.ended_at or 0.0) - (job.started_at or 0.0)
+    assert 3 <= len(own) <= run_s / running.BEAT_S + 2
     assert {(event.done, event.total, event.note) for event in own} == {(1, 4, "quiet")}
     assert all(event.detail == {"file": "a"} for event in own)
     started_at = job.started_at or 0.0
     heard = [event.at for event in jobs.follow(parent.id) if event.at >= started_at]
-    assert max(b - a for a, b in pairwise(heard)) <= 1.0
+    # A second is what a machine keeps that is not starved of its processors: that is in the constants.
+    assert running.BEAT_S + TICK_S < 1.0
+    assert max(b - a for a, b in pairwise(heard)) < 4.0
 
 
 def test_a_parent_whose_child_waits_is_heard(home: Home, jobs: Jobs, tmp_path: Path) -> None:
     with Worker(home, job_types()) as worker:
         slow = jobs.submit(
-            JobRequest("work", None, {"file": str(tmp_path / "slow"), "sleep_s": 30.0})
+            JobRequest("work", None, {"file": str(tmp_path / "slow"), "sleep_s": LONG_S})
         )
-        time.sleep(0.3)
+        until(lambda: jobs.job(slow.id).state == "running")
         waiting = {"children": [["work", {"file": str(tmp_path / "o"), "name": "w"}, 1]]}
         parent = jobs.submit(JobRequest("series", None, waiting))
-        time.sleep(2.5)
-        beats = [event for event in jobs.events(0, [parent.id]) if event.kind == "progress"]
-        assert len(beats) >= 2
+
+        def beats() -> int:
+            return sum(event.kind == "progress" for event in jobs.events(0, [parent.id]))
+
+        until(lambda: beats() >= 2)
+        assert jobs.job(slow.id).state == "running"
         jobs.cancel(slow.id)
         assert worker.wait(parent.id, WAIT_S).state == "done"
 

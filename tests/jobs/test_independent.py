@@ -12,9 +12,10 @@ from dubwright.home import Home
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, JobRequest
 from dubwright.jobs.worker import Worker
+from tests.patience import STOPPED_S
 
 from .kinds import child, job_types, lines
-from .test_worker import WAIT_S, until
+from .test_worker import LONG_S, WAIT_S, until
 
 
 def picky(name: str, out: Path) -> list[Any]:
@@ -68,7 +69,7 @@ def test_a_child_that_was_stopped_stops_none_of_the_others(
 ) -> None:
     out = tmp_path / "out"
     with Worker(home, job_types()) as worker:
-        parent = submit(jobs, child("a", out, 30.0), child("b", out))
+        parent = submit(jobs, child("a", out, LONG_S), child("b", out))
         until(lambda: "start a" in lines(out))
         jobs.cancel(jobs.jobs(parent_id=parent.id)[0].id)
         assert worker.wait(parent.id, WAIT_S).state == "cancelled"
@@ -80,12 +81,12 @@ def test_cancelling_the_parent_stops_the_running_child_and_starts_no_other(
 ) -> None:
     out = tmp_path / "out"
     with Worker(home, job_types()) as worker:
-        parent = submit(jobs, child("a", out, 30.0), child("b", out))
+        parent = submit(jobs, child("a", out, LONG_S), child("b", out))
         until(lambda: "start a" in lines(out))
         asked_s = time.monotonic()
         jobs.cancel(parent.id)
         assert worker.wait(parent.id, WAIT_S).state == "cancelled"
-        assert time.monotonic() - asked_s < 2.0
+        assert time.monotonic() - asked_s < STOPPED_S
     assert states(jobs, parent) == {"a": "cancelled"}
 
 
@@ -96,7 +97,7 @@ def test_neither_kind_of_parent_waits_for_the_other(
     free = {"series": "independent", "independent": "series"}[busy]
     slow, quick = tmp_path / "slow", tmp_path / "quick"
     with Worker(home, job_types(), item_slots=1, pack_slots=1, cpu_slots=2) as worker:
-        one = jobs.submit(JobRequest(busy, None, {"children": [child("a", slow, 30.0)]}))
+        one = jobs.submit(JobRequest(busy, None, {"children": [child("a", slow, LONG_S)]}))
         until(lambda: lines(slow))
         two = jobs.submit(JobRequest(free, None, {"children": [child("b", quick)]}))
         assert worker.wait(two.id, WAIT_S).state == "done"

@@ -6,21 +6,25 @@ import json
 import sqlite3
 import threading
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
 from dubwright.home import Home
+from dubwright.jobs import engine, queues
+from dubwright.jobs.context import REPORT_INTERVAL_S
 from dubwright.jobs.engine import Jobs
 from dubwright.jobs.model import Job, JobContext, JobEvent, JobRequest, JobType
 from dubwright.jobs.worker import Worker
 from dubwright_kit import Problem
+from tests.patience import COMES_S, STOPPED_S
 
 from .kinds import child, job_types, lines
 
-WAIT_S = 20.0
+WAIT_S = COMES_S
+LONG_S = 5 * WAIT_S
+"""Of a job that is still running when others have been waited for."""
 
 
 def until(condition: object, wait_s: float = WAIT_S) -> None:
@@ -153,7 +157,7 @@ def test_cancel_stops_a_running_family_and_it_can_be_continued(
     home: Home, jobs: Jobs, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    children = [child("a", out), child("b", out, 30.0), child("c", out)]
+    children = [child("a", out), child("b", out, LONG_S), child("c", out)]
     with Worker(home, job_types()) as worker:
         parent = jobs.submit(JobRequest("series", None, {"children": children}))
         until(lambda: "start b" in lines(out))
@@ -163,7 +167,7 @@ def test_cancel_stops_a_running_family_and_it_can_be_continued(
             jobs.retry(parent.id)
         assert caught.value.code == "job-not-retryable"
         assert worker.wait(parent.id, WAIT_S).state == "cancelled"
-        assert time.monotonic() - asked_s < 2.0
+        assert time.monotonic() - asked_s < STOPPED_S
         states = {job.options["name"]: job.state for job in jobs.jobs(parent_id=parent.id)}
         assert states == {"a": "done", "b": "cancelled"}
         jobs.retry(parent.id)
@@ -176,7 +180,7 @@ def test_cancel_stops_a_running_family_and_it_can_be_continued(
 def test_cancelling_a_child_cancels_its_parent(home: Home, jobs: Jobs, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Worker(home, job_types()) as worker:
-        parent = jobs.submit(JobRequest("series", None, {"children": [child("a", out, 30.0)]}))
+        parent = jobs.submit(JobRequest("series", None, {"children": [child("a", out, LONG_S)]}))
         until(lambda: lines(out) == ["start a"])
         jobs.cancel(jobs.jobs(parent_id=parent.id)[0].id)
         assert worker.wait(parent.id, WAIT_S).state == "cancelled"
@@ -185,8 +189,8 @@ def test_cancelling_a_child_cancels_its_parent(home: Home, jobs: Jobs, tmp_path:
 def test_work_that_two_parents_need_is_one_job_and_survives_one_of_them(
     home: Home, jobs: Jobs, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    shared = child("shared", out, 1.0)
+    out, both = tmp_path / "out", tmp_path / "both are waiting"
+    shared = child("shared", out, until=both)
     with Worker(home, job_types()) as worker:
         one = jobs.submit(JobRequest("series", None, {"children": [shared]}))
         two = jobs.submit(JobRequest("series", None, {"children": [shared, child("own", out)]}))
@@ -194,6 +198,7 @@ def test_work_that_two_parents_need_is_one_job_and_survives_one_of_them(
         assert jobs.jobs(parent_id=one.id)[0].id == jobs.jobs(parent_id=two.id)[0].id
         jobs.cancel(one.id)
         assert worker.wait(one.id, WAIT_S).state == "cancelled"
+        both.touch()
         assert worker.wait(two.id, WAIT_S).state == "done"
     assert lines(out) == ["start shared", "end shared", "start own", "end own"]
 
@@ -208,7 +213,7 @@ def test_a_silent_program_dies_with_its_job(home: Home, jobs: Jobs, tmp_path: Pa
         asked_s = time.monotonic()
         jobs.cancel(job.id)
         cancelled = worker.wait(job.id, WAIT_S)
-        assert time.monotonic() - asked_s < 2.0
+        assert time.monotonic() - asked_s < STOPPED_S
     assert not psutil.pid_exists(pid)
     # What the killed program raised on its way out is not reported as a failure.
     assert (cancelled.state, cancelled.problem) == ("cancelled", None)
@@ -220,11 +225,12 @@ def test_progress_is_written_at_most_four_times_a_second_with_first_and_last(
     with Worker(home, job_types()) as worker:
         job = worker.wait(jobs.submit(JobRequest("chatter", None, {"sleep_s": 1.5})).id, WAIT_S)
     events = [event for event in jobs.events(0, [job.id]) if event.kind == "progress"]
-    gaps_s = [b.at - a.at for a, b in pairwise(events)]
     assert job.result is not None
-    assert job.result["reports"] > 100
-    assert 5 <= len(events) <= 8
-    assert all(gap_s >= 0.24 for gap_s in gaps_s[:-1])  # the last one is not held back
+    assert job.result["reports"] > 3 * len(events)
+    # Not the gaps between them: a time is noted when a row is written, which may have had to wait. The
+    # last one is not held back.
+    run_s = (job.ended_at or 0) - (job.started_at or 0)
+    assert 3 <= len(events) <= run_s / REPORT_INTERVAL_S + 2
     assert events[0].stage == "first"
     assert events[-1].stage == "second"
     assert events[-1].note == "last words"
@@ -267,7 +273,7 @@ def test_parents_do_not_keep_a_slot_from_their_children(
 def test_a_net_job_does_not_wait_for_a_cpu_job(home: Home, jobs: Jobs, tmp_path: Path) -> None:
     with Worker(home, job_types()) as worker:
         slow = jobs.submit(
-            JobRequest("work", None, {"file": str(tmp_path / "slow"), "sleep_s": 30.0})
+            JobRequest("work", None, {"file": str(tmp_path / "slow"), "sleep_s": LONG_S})
         )
         until(lambda: jobs.job(slow.id).state == "running")
         quick = jobs.submit(JobRequest("download", None, {"file": str(tmp_path / "quick")}))
@@ -280,16 +286,17 @@ def test_a_net_job_does_not_wait_for_a_cpu_job(home: Home, jobs: Jobs, tmp_path:
 def test_closing_interrupts_and_the_next_worker_goes_on_in_the_same_attempt(
     home: Home, jobs: Jobs, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    children = [child("a", out), child("b", out, 1.0)]
+    out, again = tmp_path / "out", tmp_path / "the next worker runs"
+    children = [child("a", out), child("b", out, until=again)]
     with Worker(home, job_types()):
         parent = jobs.submit(JobRequest("series", None, {"children": children}))
         later = jobs.submit(JobRequest("work", None, {"file": str(out), "name": "later"}))
         until(lambda: "start b" in lines(out))
         closing_s = time.monotonic()
-    assert time.monotonic() - closing_s < 3.0
+    assert time.monotonic() - closing_s < STOPPED_S
     assert not jobs.worker_running()
     assert jobs.job(parent.id).state == "queued"
+    again.touch()
     with Worker(home, job_types()) as worker:
         done = worker.wait(parent.id, WAIT_S)
         worker.wait(later.id, WAIT_S)
@@ -305,7 +312,7 @@ def test_a_cancel_that_meets_a_closing_worker_is_kept(
 ) -> None:
     out = tmp_path / "out"
     with Worker(home, job_types()):
-        job = jobs.submit(JobRequest("work", None, {"file": str(out), "sleep_s": 30.0}))
+        job = jobs.submit(JobRequest("work", None, {"file": str(out), "sleep_s": LONG_S}))
         until(lambda: lines(out))
         jobs.cancel(job.id)
     assert jobs.job(job.id).state == "cancelled"
@@ -350,8 +357,9 @@ def test_types_that_could_block_themselves_are_refused(home: Home) -> None:
 
 
 def test_the_engine_stores_portable_json_under_a_fixed_version(
-    home: Home, jobs: Jobs, tmp_path: Path
+    home: Home, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queues, "SETTLE_S", WAIT_S)  # till the engine has noted the last one too
     with Worker(home, job_types()) as worker:
         for kind in ("work", "broken"):
             worker.wait(jobs.submit(JobRequest(kind, None, {"file": str(tmp_path / "o")})).id)
@@ -366,7 +374,10 @@ def test_the_engine_stores_portable_json_under_a_fixed_version(
     assert {json.loads(text) for (text,) in outputs} == {"done", "failed"}
 
 
-def test_two_hundred_jobs_and_two_followers(home: Home, jobs: Jobs, tmp_path: Path) -> None:
+def test_two_hundred_jobs_and_two_followers(
+    home: Home, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "WORKER_GRACE_S", WAIT_S)  # they follow before there is a worker
     ids = [
         jobs.submit(JobRequest("work", None, {"file": str(tmp_path / "o"), "n": n})).id
         for n in range(200)
@@ -381,10 +392,10 @@ def test_two_hundred_jobs_and_two_followers(home: Home, jobs: Jobs, tmp_path: Pa
     for follower in followers:
         follower.start()
     with Worker(home, job_types(), cpu_slots=8) as worker:
-        assert worker.wait(ids[-1], 60).state == "done"
-        assert {worker.wait(job_id, 60).state for job_id in ids} == {"done"}
+        assert worker.wait(ids[-1], 2 * WAIT_S).state == "done"
+        assert {worker.wait(job_id, WAIT_S).state for job_id in ids} == {"done"}
     for follower in followers:
-        follower.join(10)
+        follower.join(WAIT_S)
     assert seen[0] == seen[1]
     assert seen[0][-1].note == "done"
     assert lines(tmp_path / "o").count("start work") == 200
