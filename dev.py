@@ -1,8 +1,9 @@
-"""Set up everything and run a target: ``python3 dev.py demo|test|test-slow|setup|lint|lock``.
+"""Set up everything and run a target: ``python3 dev.py demo|test|test-slow|setup|lint|lock|training``.
 
 Standard library only. Gets uv (on PATH, else by venv + pip, else by pip alone), picks a supported
 interpreter, makes ``.venv`` from the hash lock, then runs the target. Nothing is installed outside
-this folder.
+this folder. ``training`` makes an environment of its own in ``build/training`` and hands on what follows:
+``python3 dev.py training train --steps 9000``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ TOOLS = ROOT / ".tools"
 LOCK = ROOT / "requirements" / "dev.txt"
 UV_LOCK = ROOT / "requirements" / "uv.txt"
 STAMP = VENV / "dubwright-stamp.txt"
+TRAINING = ROOT / "build" / "training" / "env"
+TRAINING_LOCK = ROOT / "requirements" / "training.txt"
 SUPPORTED = ((3, 11), (3, 15))
 WINDOWS = os.name == "nt"
 SCRIPTS = "Scripts" if WINDOWS else "bin"
@@ -161,11 +164,44 @@ def environment(uv: str) -> dict[str, str]:
     return env
 
 
+def training(rest: list[str]) -> int:
+    """Run ``python -m training`` in its own environment (torch: 5 GB), which is made when it is not there."""
+    uv = find_uv()
+    python = TRAINING / SCRIPTS / ("python" + SUFFIX)
+    stamp = TRAINING / "dubwright-stamp.txt"
+    wanted = hashlib.sha256(TRAINING_LOCK.read_bytes()).hexdigest()
+    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
+        say("setting up the training's environment: a download of about 3 GB")
+        for step in (
+            [
+                uv,
+                "venv",
+                "-q",
+                "--no-project",
+                "--clear",
+                "--python",
+                interpreter(uv),
+                str(TRAINING),
+            ],
+            [uv, "pip", "sync", "-q", "-p", str(python), "--require-hashes", str(TRAINING_LOCK)],
+        ):
+            code = run(step)
+            if code != 0:
+                say("failed: " + " ".join(step))
+                return code
+        stamp.write_text(wanted)
+    env = dict(os.environ)
+    env["PYTHONPATH"] = str(ROOT / "src")
+    return run([str(python), "-m", "training", *rest], env=env)
+
+
 def main(argv: list[str]) -> int:
     target, rest = (argv[0], argv[1:]) if argv else ("setup", [])
-    if target not in ("setup", "demo", "test", "test-slow", "lint", "lock"):
+    if target not in ("setup", "demo", "test", "test-slow", "lint", "lock", "training"):
         print(__doc__)
         return 2
+    if target == "training":
+        return training(rest)
     env = environment(setup())
     python = str(venv_python())
     if target == "setup":

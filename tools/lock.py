@@ -25,6 +25,7 @@ def main() -> int:
             "-o",
             "requirements/dev.txt",
         ],
+        ["requirements/training.in", "--python-version", "3.11", "-o", "requirements/training.txt"],
         ["requirements/uv.in", "--python-version", "3.8", "-o", "requirements/uv.txt"],
     ]
     for job in jobs:
