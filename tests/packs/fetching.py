@@ -16,6 +16,7 @@ from dubwright_kit import NextAction
 from tests.packs.misbehaving import Misbehaving
 
 NAME = "some_project-1.0-py3-none-any.whl"
+STALL_S = 2.0
 
 
 def noise(size_bytes: int, seed: str = "") -> bytes:
@@ -35,8 +36,9 @@ def settings(served: Misbehaving, **env: str) -> IndexSettings:
 
 
 def patience(**changes: Any) -> dict[str, Any]:
-    """Times that a test can wait for."""
-    return {"connect_s": 2.0, "read_s": 0.8, "backoff_s": 0.1, **changes}
+    """Times that a test can wait for. A server that is only kept from its work has not stalled: where
+    a stall is waited for, ``read_s`` is ``STALL_S``."""
+    return {"connect_s": 20.0, "read_s": 20.0, "backoff_s": 0.1, **changes}
 
 
 @dataclass

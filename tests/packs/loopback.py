@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.packs.misbehaving import Server
+
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -107,6 +109,7 @@ class Index:
     installed: Path | None = None
     """An installed version 1 of the tiny pack, for tests of what replaces it."""
     url: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Index:
         index = self
@@ -163,16 +166,22 @@ class Index:
                     for start in range(0, end, 1 << 16):
                         time.sleep(index.pause_s if name else 0.0)
                         piece = data[start : min(end, start + (1 << 16))]
-                        self.wfile.write(piece)
-                        if name:
-                            index.served[name] = index.served.get(name, 0) + len(piece)
+                        self._write(piece, name)
                 except OSError:
                     pass  # the other side was killed
                 if end < len(data):
                     self.close_connection = True
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+            def _write(self, piece: bytes, name: str) -> None:
+                """Counted before it is written: whoever has got it may look at the count at once."""
+                index._count(name, len(piece))
+                try:
+                    self.wfile.write(piece)
+                except OSError:
+                    index._count(name, -len(piece))
+                    raise
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/simple"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -180,6 +189,11 @@ class Index:
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def _count(self, name: str, size_bytes: int) -> None:
+        if name:
+            with self._lock:
+                self.served[name] = self.served.get(name, 0) + size_bytes
 
     def page(self, project: str) -> bytes:
         links = [

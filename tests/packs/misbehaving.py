@@ -12,17 +12,30 @@ import hashlib
 import http.server
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 PIECE_BYTES = 1 << 14
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """With room for everybody who comes while it is kept from its work: five wait otherwise, and the
+    sixth asks again after a second."""
+
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False  # not waiting for connections that clients keep
+
+
 _WORDS = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
@@ -108,10 +121,7 @@ class Misbehaving:
     def __enter__(self) -> Misbehaving:
         self.over = threading.Event()
         self._lock = threading.Lock()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        # Closing must not wait for connections that clients keep.
-        self._server.block_on_close = False
+        self._server = Server(("127.0.0.1", 0), _handler(self))
         scheme = "http"
         if self.tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -308,6 +318,15 @@ def _span(text: str, size: int) -> tuple[int, int]:
     if not first:
         return max(0, size - int(last)), size
     return int(first), min(size, int(last) + 1) if last else size
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """The root of a server that is not there. Its port is taken as long: that of one that has ended is
+    soon given to somebody else."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def certificate(folder: Path) -> tuple[Path, Path] | None:

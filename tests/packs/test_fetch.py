@@ -14,8 +14,10 @@ import pytest
 
 from dubwright.packs.fetch.fetcher import FetchState, Wanted
 from dubwright_kit import Problem
-from tests.packs.fetching import NAME, Fetching, noise, patience, settings, wanted
-from tests.packs.misbehaving import Misbehaving, certificate
+from tests.packs.echo_wall import wait_until
+from tests.packs.fetching import NAME, STALL_S, Fetching, noise, patience, settings, wanted
+from tests.packs.misbehaving import Misbehaving, certificate, nobody
+from tests.patience import COMES_S, STOPPED_S
 
 SIZE = 300_000
 OTHER = "other_project-2.0-py3-none-any.whl"
@@ -34,8 +36,18 @@ def fetching(served: Misbehaving, tmp_path: Path) -> Fetching:
     return Fetching(tmp_path / "downloads", settings(served))
 
 
-def fetch_threads() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith("fetch ")]
+def impatient(fetching: Fetching) -> Fetching:
+    """One that waits for a stall to be one."""
+    return Fetching(fetching.root, fetching.settings, patience(read_s=STALL_S))
+
+
+def threads_end() -> bool:
+    """They are told to, and get a second for it; then they are left behind, to end by themselves."""
+
+    def ended() -> bool:
+        return not any(one.name.startswith("fetch ") for one in threading.enumerate())
+
+    return wait_until(ended, COMES_S)
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,8 @@ CASES = (
 def test_a_fault_is_named_and_the_retry_fetches_only_what_is_missing(
     case: Case, served: Misbehaving, fetching: Fetching
 ) -> None:
+    if case.id == "stall":
+        fetching = impatient(fetching)
     good = wanted(served, OTHER)
     fetching.fetch(good)
     case.fail(served)
@@ -118,6 +132,8 @@ def test_a_fault_is_named_and_the_retry_fetches_only_what_is_missing(
 def test_what_passes_is_tried_again_without_a_word_from_anybody(
     kind: str, served: Misbehaving, fetching: Fetching
 ) -> None:
+    if kind == "stall":
+        fetching = impatient(fetching)
     served.fail(NAME, kind, {"status": 503, "stall": 1000}.get(kind), times=2)
     (file,) = fetching.fetch(wanted(served))
     assert file.path.read_bytes() == served.files[NAME]
@@ -132,11 +148,11 @@ def test_a_login_page_is_called_that(served: Misbehaving, fetching: Fetching) ->
 
 
 def test_the_server_may_ask_to_wait(served: Misbehaving, fetching: Fetching) -> None:
-    served.fail(NAME, "status", 429, times=1, Retry_After="1")
+    served.fail(NAME, "status", 429, times=1, Retry_After="2")
     begun = time.monotonic()
     fetching.fetch(wanted(served))
-    assert time.monotonic() - begun > 0.9
-    assert any("asked to wait 1 s" in note for note in fetching.notes)
+    assert time.monotonic() - begun > 1.9
+    assert any("asked to wait 2 s" in note for note in fetching.notes)
     assert fetching.states[-1].note == ""
 
 
@@ -161,7 +177,7 @@ def test_waiting_that_a_server_asked_for_can_be_cancelled(
 
     with pytest.raises(KeyboardInterrupt):
         fetching.fetcher.fetch([wanted(served)], tick)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < STOPPED_S
 
 
 @pytest.mark.parametrize("kind", ["stall", "silent"])
@@ -179,9 +195,9 @@ def test_a_stall_can_be_cancelled_and_what_arrived_stays(
 
     with pytest.raises(InterruptedError):
         fetching.fetcher.fetch([wanted(served)], tick)
-    assert time.monotonic() - ticks[-1] < 2
-    assert max(later - one for one, later in itertools.pairwise(ticks)) < 1
-    assert not fetch_threads()
+    assert time.monotonic() - ticks[-1] < STOPPED_S
+    assert max(later - one for one, later in itertools.pairwise(ticks)) < STOPPED_S
+    assert threads_end()
     served.heal()
     (file,) = fetching.fetch(wanted(served))
     assert file.received_bytes == (200_000 if kind == "stall" else SIZE)
@@ -199,7 +215,7 @@ def test_a_slow_server_is_shown_with_rate_and_time_left(
         assert state.current == NAME
         assert (state.total_bytes, state.files_total) == (SIZE, 1)
         assert state.rate_bytes_s is not None
-        assert 50_000 < state.rate_bytes_s < 500_000
+        assert 1_000 < state.rate_bytes_s < 5_000_000, "about 273,000 by an idle machine"
     assert fetching.states[-1].done_bytes == SIZE
     assert fetching.states[-1].files_done == 1
 
@@ -266,12 +282,10 @@ def test_folders_serve_too(served: Misbehaving, fetching: Fetching, tmp_path: Pa
 
 def test_nobody_answers(served: Misbehaving, fetching: Fetching) -> None:
     one = wanted(served)
-    with Misbehaving() as gone:
-        url = gone.file_url(NAME)
-    with pytest.raises(Problem) as caught:
-        fetching.fetch(Wanted(NAME, (url,), one.sha256))
+    with nobody() as gone, pytest.raises(Problem) as caught:
+        fetching.fetch(Wanted(NAME, (f"{gone}/files/{NAME}",), one.sha256))
     assert caught.value.code == "pack-no-network"
-    assert gone.root.removeprefix("http://") in caught.value.message
+    assert gone.removeprefix("http://") in caught.value.message
 
 
 def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
@@ -322,7 +336,7 @@ def test_a_stall_inside_tls_can_be_cancelled(tmp_path: Path) -> None:
 
         with pytest.raises(InterruptedError):
             fetching.fetcher.fetch([wanted(served)], tick)
-        assert not fetch_threads()
+        assert threads_end()
         served.heal()
         (file,) = fetching.fetch(wanted(served))
         assert file.received_bytes == SIZE - 100_000

@@ -16,7 +16,7 @@ from dubwright.packs.fetch.remote_zip import Unmeasured, ZipSizes, measure, meas
 from dubwright.packs.fetch.simple_page import IndexFile, project_of, read_page
 from dubwright_kit import Problem
 from tests.packs.fetching import NAME, again, noise, patience, settings
-from tests.packs.misbehaving import Misbehaving
+from tests.packs.misbehaving import Misbehaving, nobody
 
 PROJECT = "some-project"
 PAGE = "/simple/some-project/"
@@ -127,13 +127,12 @@ def test_an_index_in_a_folder(served: Misbehaving, tmp_path: Path) -> None:
 
 def test_an_index_that_is_down_is_a_problem_only_when_it_is_needed(served: Misbehaving) -> None:
     sought = Sought(PROJECT, served.add(NAME, noise(100)), NAME)
-    with Misbehaving() as gone:
-        dead = gone.url
-    index = index_of(served, UV_INDEX=dead)
-    assert index.locate([sought]).missing == ()
-    many = [sought, *(Sought(f"p{one}", HASH, f"p{one}-1.whl") for one in range(30))]
-    with pytest.raises(Problem) as caught:
-        index.locate(many)
+    with nobody() as dead:
+        index = index_of(served, UV_INDEX=f"{dead}/simple")
+        assert index.locate([sought]).missing == ()
+        many = [sought, *(Sought(f"p{one}", HASH, f"p{one}-1.whl") for one in range(30))]
+        with pytest.raises(Problem) as caught:
+            index.locate(many)
     assert caught.value.code == "pack-no-network"
     assert dead.split("/")[2] in caught.value.message
 

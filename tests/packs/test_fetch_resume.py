@@ -18,6 +18,7 @@ from dubwright.packs.fetch.fetcher import FetchState, Wanted
 from dubwright_kit import Problem
 from tests.packs.fetching import NAME, Fetching, noise, settings, wanted
 from tests.packs.misbehaving import Misbehaving
+from tests.patience import COMES_S
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 400_000
@@ -57,7 +58,7 @@ def other_process(folder: Path, one: Wanted) -> subprocess.Popen[str]:
 
 
 def wait_for_part(fetching: Fetching, more_than: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + COMES_S
     while sum(fetching.store.part_sizes().values()) <= more_than:
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -65,7 +66,7 @@ def wait_for_part(fetching: Fetching, more_than: int) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a kill that nothing can catch")
 def test_kill_9_then_resume(served: Misbehaving, fetching: Fetching) -> None:
-    served.fail(NAME, "slow", 0.02)
+    served.fail(NAME, "slow", 0.06)
     process = other_process(fetching.root, wanted(served))
     wait_for_part(fetching, 50_000)
     process.send_signal(signal.SIGKILL)
@@ -80,13 +81,13 @@ def test_kill_9_then_resume(served: Misbehaving, fetching: Fetching) -> None:
 
 
 def test_two_processes_download_one_file_once(served: Misbehaving, fetching: Fetching) -> None:
-    served.fail(NAME, "slow", 0.02)
+    served.fail(NAME, "slow", 0.06)
     process = other_process(fetching.root, wanted(served))
     wait_for_part(fetching, 0)
     (file,) = fetching.fetch(wanted(served))
     assert file.cached
     assert fetching.notes == {"another installation is downloading it"}
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=COMES_S)
     assert output.split() == [str(SIZE), "False"]
     assert served.sent[NAME] == SIZE
 

@@ -17,7 +17,7 @@ from dubwright_kit import Problem
 from tests.packs.fetching import noise
 from tests.packs.forward_proxy import ForwardProxy
 from tests.packs.loopback import Index, TinyWheel, fit_wheel, own_pack, tiny_wheel, write_lock
-from tests.packs.misbehaving import Misbehaving, certificate
+from tests.packs.misbehaving import Misbehaving, certificate, nobody
 from tests.packs.test_models import packed, sha256
 from tests.packs.tiny import leftovers, value
 
@@ -143,10 +143,10 @@ def scene(
 
 
 def impatient(patch: pytest.MonkeyPatch, served: Misbehaving, tmp_path: Path) -> None:
-    """A file is tried twice, a silence of one second is a stall."""
+    """A file is tried twice. How long a silence is a stall is another matter: that of the test of one."""
     patch.setenv("UV_DEFAULT_INDEX", served.url)
     patch.setenv("UV_HTTP_RETRIES", "1")
-    patch.setenv("UV_HTTP_TIMEOUT", "1")
+    patch.setenv("UV_HTTP_TIMEOUT", "20")
     patch.setenv("TMPDIR", str(tmp_path / "temp"))
     patch.setattr("tempfile.tempdir", None)
 
@@ -196,8 +196,10 @@ LOGIN_PAGE = Case("login page", "web-page", None, "pack-hash-mismatch", "not the
     "case", [*CASES, pytest.param(LOGIN_PAGE, marks=pytest.mark.slow)], ids=lambda case: case.id
 )
 def test_a_fault_is_shown_and_named_and_a_retry_fetches_what_is_missing(
-    case: Case, scene: Scene
+    case: Case, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if case.kind == "stall":
+        monkeypatch.setenv("UV_HTTP_TIMEOUT", "2")
     served = scene.served
     sizes = {name: len(data) for name, data in served.files.items()}
     scene.misbehave(WEIGHTS, case)
@@ -331,15 +333,14 @@ def test_a_certificate_of_an_unknown_authority(
 
 @pytest.mark.slow
 def test_a_server_that_is_gone(scene: Scene) -> None:
-    with Misbehaving() as gone:
-        pass
     manifest = scene.packs.manifest("tiny-pack").folder / "pack.toml"
     text = manifest.read_text("utf-8")
-    manifest.write_text(text.replace(scene.served.root, gone.root), "utf-8")
-    scene.packs = Packs(scene.home, [manifest.parent])
-    problem = scene.fails()
+    with nobody() as gone:
+        manifest.write_text(text.replace(scene.served.root, gone), "utf-8")
+        scene.packs = Packs(scene.home, [manifest.parent])
+        problem = scene.fails()
     assert problem.code == "pack-no-network"
-    assert gone.root.partition("://")[2] in problem.message
+    assert gone.partition("://")[2] in problem.message
     manifest.write_text(text, "utf-8")
     scene.packs = Packs(scene.home, [manifest.parent])
     scene.works()

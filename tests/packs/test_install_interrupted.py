@@ -16,12 +16,14 @@ import pytest
 
 from dubwright.home import Home
 from dubwright.packs.catalog import Packs
+from dubwright.packs.fetch.store import Store
 from dubwright_kit import Cancelled
 from tests.packs.echo_wall import wait_until
 from tests.packs.loopback import Index, fit_wheel, own_pack
-from tests.packs.misbehaving import PIECE_BYTES
 from tests.packs.test_install_faults import WEIGHTS, WHEEL, Scene, scene, served
+from tests.packs.test_models import sha256
 from tests.packs.tiny import install_first, leftovers, value
+from tests.patience import COMES_S, STOPPED_S
 
 __all__ = ["scene", "served"]  # fixtures
 
@@ -29,17 +31,16 @@ __all__ = ["scene", "served"]  # fixtures
 def test_cancelling_stops_uv_and_leaves_the_old_one(home: Home, folder: Path, index: Index) -> None:
     packs = install_first(home, folder, index, 2_000_000)
     index.pause_s = 0.5
-    stop_at = time.monotonic() + 2.0
     raised_at: list[float] = []
 
     def report(done: float, total: float | None = None, note: str = "") -> None:
-        if time.monotonic() > stop_at:
+        if index.served:
             raised_at.append(time.monotonic())
             raise Cancelled
 
     with pytest.raises(Cancelled):
         packs.install(["tiny-pack"], report=report)
-    assert time.monotonic() - raised_at[0] < 2.0
+    assert time.monotonic() - raised_at[0] < STOPPED_S
     assert 0 < sum(index.served.values()) < 2_000_000
     assert leftovers(home) == []
     assert value(packs) == 1.0
@@ -95,14 +96,24 @@ def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
 ) -> None:
     home, sent = scene.home, scene.served.sent
     sizes = {name: len(scene.served.files[name]) for name in (WEIGHTS, WHEEL)}
+    keys = {name: sha256(scene.served.files[name]) for name in sizes}
     for name in sizes:
         scene.served.fail(name, "slow", 0.02 if kills < 10 else 0.04)
     chance = random.Random(kills)
     hit: Counter[str] = Counter()
     verified: dict[str, int] = {}
+    kept = dict.fromkeys(sizes, 0)
+    looked = 0
     for number in range(kills):
         step = "download" if number < 0.4 * kills else LATER[number % len(LATER)]
         hit[killed(home, scene.packs, step, chance)] += 1
+        # What was on its way to a killed process is lost, what it had kept never comes again.
+        for one in scene.served.asked[looked:]:
+            if one.name in kept:
+                assert int(one.range.removeprefix("bytes=").rstrip("-") or 0) >= kept[one.name]
+        looked = len(scene.served.asked)
+        parts = Store(home.downloads).part_sizes()
+        kept |= {name: parts[key] for name, key in keys.items() if key in parts}
         status = scene.packs.status("tiny-pack")
         assert status.state == "installed"
         assert value(scene.packs) == (1.0 if status.outdated else 2.0)
@@ -116,11 +127,10 @@ def test_killed_at_any_moment_either_the_old_or_the_new_one_is_there(
     assert len(hit) >= (3 if kills < 10 else 4), hit
     scene.served.faults.clear()
     scene.works()
-    assert wait_until(lambda: not processes_of(home), 5.0), processes_of(home)
+    assert wait_until(lambda: not processes_of(home), COMES_S), processes_of(home)
     for name, size in sizes.items():
         assert sent[name] == verified.get(name, sent[name]), "what is verified comes once"
-        # What was on its way to a killed process is lost: some pieces at each kill.
-        assert size <= sent[name] <= size + hit["download"] * 4 * PIECE_BYTES
+        assert size <= sent[name]
 
 
 def killed(home: Home, packs: Packs, step: str, chance: random.Random) -> str:
@@ -169,10 +179,14 @@ def test_uv_ends_with_a_killed_installer(home: Home, folder: Path, index: Index)
         time.sleep(0.02)
     process.kill()
     process.wait()
-    time.sleep(0.5)
-    served = sum(index.served.values())
-    time.sleep(1.0)
-    assert sum(index.served.values()) == served < len(wheel.data)
+
+    def silent() -> bool:
+        served = sum(index.served.values())
+        time.sleep(1.5)  # fifteen pieces, where somebody still takes them
+        return sum(index.served.values()) == served
+
+    assert wait_until(silent, COMES_S)
+    assert sum(index.served.values()) < len(wheel.data)
 
 
 def test_an_old_one_moved_aside_by_a_killed_swap_is_put_back(
