@@ -10,12 +10,10 @@ import numpy as np
 
 from dubwright.engines.scoring import si_sdr_db
 from training.evaluation.heldout import held_out_items
-from training.evaluation.item import Item, energy
+from training.evaluation.item import Item
+from training.evaluation.measures import bounded_db, level_db
 from training.evaluation.runner import RunMask, separate
 from training.evaluation.shared import SHARED_DATA, main_items
-
-LIMIT_DB = 100.0
-"""Better than this is written as this: infinity makes no mean."""
 
 
 def quick(run_mask: RunMask, data: Path = SHARED_DATA) -> dict[str, float]:
@@ -34,16 +32,6 @@ def validation(data: Path, run_mask: RunMask) -> dict[str, float]:
     return _means(_validation_items(data), run_mask)
 
 
-def bounded_db(value: float) -> float:
-    """Within plus and minus ``LIMIT_DB``."""
-    return float(np.clip(value, -LIMIT_DB, LIMIT_DB))
-
-
-def under_db(part: float, whole: float) -> float:
-    """How far an energy lies under another in dB, negative, bounded."""
-    return bounded_db(10 * float(np.log10(max(part, 1e-30) / max(whole, 1e-30))))
-
-
 def _means(items: Iterable[Item], run_mask: RunMask) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     for item in items:
@@ -59,9 +47,9 @@ def _measured(item: Item, run_mask: RunMask) -> Iterable[tuple[str, float]]:
     kind = item.kind.replace(" ", "_").replace("-", "_")
     if not item.background.any():
         yield f"{kind}_si_sdr_db", bounded_db(si_sdr_db(mix, vocals))
-        yield f"{kind}_bed_db", under_db(energy(bed), energy(mix))
+        yield f"{kind}_bed_db", level_db(bed, mix)
     elif not item.speech.any():
-        yield f"{kind}_vocals_db", under_db(energy(vocals), energy(mix))
+        yield f"{kind}_vocals_db", level_db(vocals, mix)
     else:
         speech = bounded_db(si_sdr_db(item.speech, vocals)) - si_sdr_db(item.speech, mix)
         background = bounded_db(si_sdr_db(item.background, bed)) - si_sdr_db(item.background, mix)
