@@ -15,6 +15,7 @@ from dubwright.packs.record import CanaryRun
 from dubwright.packs.wall.call import GuestBug, Wall
 from dubwright_kit import Cancelled, Problem
 from tests.packs.echo_wall import ECHO, echo_spec, echo_wall, lines
+from tests.patience import STOPPED_S
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +41,27 @@ def failure(wall: Wall, scratch: Path, *texts: str) -> Problem:
 
 def test_the_canary_of_the_table_runs_in_its_scratch_folder(tmp_path: Path) -> None:
     scratch, log = tmp_path / "scratch", tmp_path / "log"
+
+    def canary() -> CanaryRun:
+        with echo_wall(tmp_path / "home") as wall:
+            run = run_canary(wall, read_manifest(ECHO), echo_spec(), scratch, log_path=log)
+        assert isinstance(run, CanaryRun)
+        return run
+
     asked = time.time()
-    with echo_wall(tmp_path / "home") as wall:
-        run = run_canary(wall, read_manifest(ECHO), echo_spec(), scratch, log_path=log)
-    assert isinstance(run, CanaryRun)
+    run = canary()
     assert run.clip_s == 2.0
     assert run.wall_s > 0
-    assert run.start_s > run.wall_s, "a new process costs more than five words"
     assert run.peak_rss_bytes > 5_000_000
     assert asked - 1 <= run.at <= time.time() + 1
     assert not scratch.exists()
     assert log.read_text().count("process") == 2, "two runs in one guest"
+    # A new process costs more than five words, unless something kept the machine from just these.
+    tries = 5
+    while run.start_s <= run.wall_s:
+        tries -= 1
+        assert tries, run
+        run = canary()
 
 
 def test_the_places_in_the_table_are_filled(tmp_path: Path, wall: Wall) -> None:
@@ -100,8 +111,8 @@ def test_what_judging_takes_is_no_time_of_the_work(wall: Wall) -> None:
     wall.canary(echo_spec(), lines("right"))
     started = time.monotonic()
     result = wall.canary(echo_spec(), lines("late"))
-    assert time.monotonic() - started >= 0.6
-    assert result.wall_s < 0.5
+    # Whatever kept the machine busy, the 0.6 s of the check are in one of them only.
+    assert time.monotonic() - started - result.wall_s > 0.55
 
 
 @pytest.mark.parametrize("line", ["!sleep 60", "!native"])
@@ -115,5 +126,5 @@ def test_cancel_ends_a_canary_within_two_seconds(tmp_path: Path, wall: Wall, lin
 
     with pytest.raises(Cancelled):
         run_canary(wall, manifest(line), echo_spec(), tmp_path / "scratch", cancelled=cancelled)
-    assert time.monotonic() - asked[0] < 2.0
+    assert time.monotonic() - asked[0] < STOPPED_S
     assert not (tmp_path / "scratch").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from dubwright.home import Home
 from dubwright.packs.wall.guest import GuestFolders
 from tests.packs.echo_wall import ECHO, echo_spec
+from tests.patience import COMES_S
 
 
 def names(folder: Path) -> set[str]:
@@ -58,14 +59,14 @@ def test_many_builders_at_once_agree_and_leave_no_half_made_folder(tmp_path: Pat
     barrier = threading.Barrier(8)
 
     def build() -> None:
-        barrier.wait(10)
+        barrier.wait(COMES_S)
         made.append(GuestFolders(home).folder(echo_spec()))
 
     threads = [threading.Thread(target=build) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(COMES_S)
     assert len(made) == 8
     assert len(set(made)) == 1
     assert list(home.guests.iterdir()) == [made[0]]

@@ -15,13 +15,14 @@ import pytest
 from dubwright.packs.toolchain.tether import tied
 from dubwright.packs.wall.process import kill_tree
 from tests.packs.echo_wall import wait_until
+from tests.patience import COMES_S, STOPPED_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
 PARENT = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(300)
 """
 
 
@@ -53,9 +54,9 @@ def test_it_ends_with_its_children_when_the_pipe_does(parent: subprocess.Popen[b
     child = psutil.Process(int(parent.stdout.readline()))
     began_s = time.monotonic()
     parent.stdin.close()
-    assert parent.wait(5.0) == -signal.SIGKILL
-    assert wait_until(lambda: not child.is_running() or child.status() == "zombie", 5.0)
-    assert time.monotonic() - began_s < 2.0
+    assert parent.wait(COMES_S) == -signal.SIGKILL
+    assert wait_until(lambda: not child.is_running() or child.status() == "zombie", COMES_S)
+    assert time.monotonic() - began_s < STOPPED_S
 
 
 def test_the_program_is_the_process_and_has_an_empty_stdin() -> None:
@@ -66,7 +67,7 @@ def test_the_program_is_the_process_and_has_an_empty_stdin() -> None:
     assert popen.stdout is not None
     with popen.stdin, popen.stdout:
         output = popen.stdout.read()  # which ends, though what waits for the other pipe lives on
-        assert popen.wait(10.0) == 0
+        assert popen.wait(COMES_S) == 0
         kill_tree(popen)
     assert output.decode().strip() == f"{popen.pid} {popen.pid} '' {list(arguments)}"
 
@@ -77,9 +78,9 @@ def test_how_it_ended_is_told_and_nothing_stays() -> None:
     assert popen.stdout is not None
     with popen.stdin, popen.stdout:
         assert popen.stdout.read() == b""
-        assert popen.wait(10.0) == 7
+        assert popen.wait(COMES_S) == 7
         kill_tree(popen)
-    assert wait_until(lambda: not in_group(popen.pid), 5.0)
+    assert wait_until(lambda: not in_group(popen.pid), COMES_S)
 
 
 def in_group(leader: int) -> list[psutil.Process]:

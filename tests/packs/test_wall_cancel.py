@@ -16,8 +16,7 @@ import pytest
 from dubwright.packs.wall.call import Wall
 from dubwright_kit import Cancelled
 from tests.packs.echo_wall import ECHO, alive, echo_wall, lines, wait_until
-
-GONE_S = 2.0
+from tests.patience import COMES_S, STOPPED_S
 
 
 def cancel_when(wall: Wall, line: str, ready: Callable[[str], bool], *, by_report: bool) -> float:
@@ -50,7 +49,7 @@ def test_a_backend_that_reports_stops_in_order(tmp_path: Path, by_report: bool) 
         took = cancel_when(
             wall, f"!cleanup {half_made}", lambda note: note == "sleeping", by_report=by_report
         )
-        assert took < GONE_S
+        assert took < STOPPED_S
         assert not half_made.exists()
         assert wall.call("echo", lines("after")).done.lines == ("AFTER",)
 
@@ -60,8 +59,8 @@ def test_a_backend_that_does_not_listen_is_killed(tmp_path: Path, line: str) -> 
     with echo_wall(tmp_path) as wall:
         pid = int(wall.call("echo", lines("!pid")).done.lines[0])
         took = cancel_when(wall, line, lambda note: note == line[1:], by_report=False)
-        assert took < GONE_S
-        assert not alive(pid)
+        assert took < STOPPED_S
+        assert wait_until(lambda: not alive(pid), STOPPED_S)
 
 
 def test_cancel_takes_the_grandchildren_along(tmp_path: Path) -> None:
@@ -78,16 +77,22 @@ def test_cancel_takes_the_grandchildren_along(tmp_path: Path) -> None:
 
         with pytest.raises(Cancelled):
             wall.call("echo", lines(f"!grandchildren {pids} native"), cancelled=cancelled)
-        assert time.monotonic() - seen[0] < GONE_S
+        assert time.monotonic() - seen[0] < STOPPED_S
     assert len(pids_in(pids)) == 3
-    assert not any(map(alive, pids_in(pids)))
+    assert wait_until(lambda: not any(map(alive, pids_in(pids))), STOPPED_S)
 
 
 def test_closing_the_wall_cancels_what_runs(tmp_path: Path) -> None:
     wall = echo_wall(tmp_path)
-    threading.Timer(0.5, wall.close).start()
+    runs = threading.Event()
+
+    def close() -> None:
+        runs.wait(COMES_S)
+        wall.close()
+
+    threading.Thread(target=close).start()
     with pytest.raises(Cancelled):
-        wall.call("echo", lines("!sleep 600"))
+        wall.call("echo", lines("!sleep 600"), lambda done, total=None, note="": runs.set())
 
 
 def test_an_error_of_the_report_ends_the_guest(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_an_error_of_the_report_ends_the_guest(tmp_path: Path) -> None:
 
         with pytest.raises(ZeroDivisionError):
             wall.call("echo", lines("!sleep 600"), report)
-        assert not alive(pid)
+        assert wait_until(lambda: not alive(pid), STOPPED_S)
 
 
 _HOST = """
@@ -121,11 +126,11 @@ def test_nothing_outlives_a_killed_host(tmp_path: Path, then: str) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "src")])},
     )
     try:
-        assert wait_until(lambda: is_ready(pids), 20.0)
+        assert wait_until(lambda: is_ready(pids), COMES_S)
         time.sleep(0.5)  # now inside the native call, whose lock stops every thread of the guest
         assert all(map(alive, pids_in(pids)))
         os.kill(host.pid, signal.SIGKILL)
-        assert wait_until(lambda: not any(map(alive, pids_in(pids))), GONE_S)
+        assert wait_until(lambda: not any(map(alive, pids_in(pids))), STOPPED_S)
     finally:
         host.kill()
         host.wait()
