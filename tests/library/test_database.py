@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,6 +21,7 @@ from dubwright.library.revision import HEAD, MIGRATIONS, VERSION_TABLE, upgrade
 from dubwright.library.schema import metadata
 from dubwright_kit import Problem
 from tests.library.shelves import LINES, add_film
+from tests.patience import COMES_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,7 +126,7 @@ def test_damage_is_told_and_nothing_is_lost(home: Home, tmp_path: Path, at: str)
     if at == "the start":
         data[:64] = b"x" * 64
     else:
-        data[4096:] = os.urandom(len(data) - 4096)
+        data[4096:] = Random(1).randbytes(len(data) - 4096)
     home.database.write_bytes(data)
     with pytest.raises(Problem) as caught, Library(home) as library:
         library.items()
@@ -182,7 +184,7 @@ def test_processes_write_at_once_from_nothing(home: Home) -> None:
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    errors = [writer.communicate(timeout=60)[1] for writer in writers]
+    errors = [writer.communicate(timeout=2 * COMES_S)[1] for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0], errors
     with Library(home) as library:
         (film,) = library.items()
