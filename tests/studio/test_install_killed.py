@@ -17,10 +17,9 @@ from dubwright.home import Home
 from tests.packs.conftest import folder, home, index, uv, version_1
 from tests.packs.loopback import Index
 from tests.packs.tiny import install_first, leftovers, value
+from tests.patience import COMES_S
 
 __all__ = ["folder", "home", "index", "uv", "version_1"]  # fixtures
-
-WAIT_S = 30.0
 
 
 def killed_worker(home: Home, after_s: float, studio: Studio) -> None:
@@ -31,7 +30,7 @@ def killed_worker(home: Home, after_s: float, studio: Studio) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + COMES_S
     while not studio.job_engine.worker_running():
         assert process.poll() is None
         assert time.monotonic() < deadline
