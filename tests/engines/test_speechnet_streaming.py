@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -249,9 +248,9 @@ def test_a_sound_that_ends_too_soon_ends_in_silence() -> None:
 def test_it_can_be_left_at_any_piece() -> None:
     net = Standin()
     sound = noise(4 * STEP)
-    pieces: Iterator[object] = separate_stream(net, lambda at, n: sound[at : at + n], len(sound))
+    pieces = separate_stream(net, lambda at, n: sound[at : at + n], len(sound))
     next(pieces)
-    pieces.close()  # type: ignore[attr-defined]  # it is a generator
+    pieces.close()
     assert net.calls == 1
 
 

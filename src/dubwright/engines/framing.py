@@ -25,9 +25,15 @@ def groups(frames: int) -> Iterator[slice]:
 
 def analyse(sound: F32, window: F32, hop: int, out: Spectrum) -> None:
     """Spectra of one channel, [(frames - 1) * hop + size], to ``out`` [frames, size // 2 + 1]."""
+    for here, spectra in spectra_of(sound, window, hop):
+        out[here] = spectra
+
+
+def spectra_of(sound: F32, window: F32, hop: int) -> Iterator[tuple[slice, Spectrum]]:
+    """Yield the spectra of one channel, [(frames - 1) * hop + size], some frames at a time."""
     frames = np.lib.stride_tricks.sliding_window_view(sound, len(window))[::hop]
-    for here in groups(len(out)):
-        out[here] = np.fft.rfft(frames[here] * window)
+    for here in groups(len(frames)):
+        yield here, np.fft.rfft(frames[here] * window).astype(np.complex64, copy=False)
 
 
 def add_frames(spectra: Spectrum, window: F32, hop: int, out: F32) -> None:

@@ -45,6 +45,8 @@ class WavReader:
     channels: int
     frames: int
     subtype: Subtype
+    speakers: int
+    """Which loudspeakers the channels are for, one bit each (dwChannelMask); 0 where it is not told."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -124,8 +126,9 @@ class WavReader:
         if len(body) < 16:
             raise self._not_wav("its format is cut short")
         tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+        self.speakers = 0
         if tag == _EXTENSIBLE and len(body) >= 26:
-            tag = struct.unpack("<H", body[24:26])[0]
+            self.speakers, tag = struct.unpack("<IH", body[20:26])
         subtype = _SUBTYPES.get((tag, bits))
         if subtype is None or not channels or not rate:
             raise self._not_wav(f"format {tag} with {bits} bits and {channels} channels is unknown")

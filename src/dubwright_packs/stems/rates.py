@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,15 +29,18 @@ def finite(film: WavReader, start: int, n: int) -> F32:
 
 
 class StereoSource:
-    """A file as the network hears it: ``rate_hz``, the front pair; mono is doubled. Nobody else may
-    read from ``film`` meanwhile.
+    """A file as the network hears it: ``rate_hz``, two of its channels, the first two unless told;
+    one channel is doubled. Nobody else may read from ``film`` meanwhile.
 
     ``frames`` is its length at that rate. Read it forwards: what was returned stays available for a
     second look until something that begins later has been asked for.
     """
 
-    def __init__(self, film: WavReader, rate_hz: int) -> None:
+    def __init__(
+        self, film: WavReader, rate_hz: int, channels: Sequence[int] | None = None
+    ) -> None:
         self._film = film
+        self._channels = list(channels or range(min(2, film.channels)))
         self._stream = (
             StreamResampler(film.rate_hz, rate_hz, 2) if film.rate_hz != rate_hz else None
         )
@@ -56,9 +61,9 @@ class StereoSource:
 
     def _within(self, first: int, last: int) -> F32:
         if self._stream is None:
-            return stereo(finite(self._film, first, last - first))
+            return self._heard(first, last - first)
         while self._end < last and self._taken < self._film.frames:
-            chunk = stereo(finite(self._film, self._taken, self._chunk))
+            chunk = self._heard(self._taken, self._chunk)
             if not len(chunk):
                 break  # the file has become shorter
             self._taken += len(chunk)
@@ -72,15 +77,16 @@ class StereoSource:
         kept = np.concatenate([np.zeros((0, 2), np.float32), *self._pieces])
         return kept[first - self._begin : last - self._begin]
 
+    def _heard(self, start: int, n: int) -> F32:
+        sound = finite(self._film, start, n)
+        if len(self._channels) == 1:
+            return np.repeat(sound[:, self._channels], 2, axis=1)
+        return sound if sound.shape[1] == 2 else sound[:, self._channels]
+
     def _keep(self, piece: F32) -> None:
         if len(piece):
             self._pieces.append(piece)
             self._end += len(piece)
-
-
-def stereo(sound: F32) -> F32:
-    """[n, channels] to [n, 2]: mono doubled, of more than two the first two."""
-    return np.repeat(sound, 2, axis=1) if sound.shape[1] == 1 else sound[:, :2]
 
 
 class WayBack:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dubwright.engines.framing import F32, Spectrum, add_frames, groups
+from dubwright.engines.framing import F32, add_frames, spectra_of
 from dubwright.engines.stft import frame_count
 
 RATE_HZ = 44_100
@@ -67,16 +67,19 @@ def fade_in() -> F32:
     return share[:, np.newaxis]
 
 
-def take_power(spectrum: Spectrum, out: F32) -> None:
-    """Power of spectra, both [frames, 2049]."""
-    for here in groups(len(spectrum)):
-        np.square(spectrum[here].real, out=out[here])
-        out[here] += np.square(spectrum[here].imag)
+def take_power(sound: F32, window: F32, out: F32) -> None:
+    """Power of the spectra of one channel, [(frames + 3) * 1024], to ``out`` [frames, 2049]."""
+    for here, spectra in spectra_of(sound, window, HOP):
+        np.square(spectra.real, out=out[here])
+        out[here] += np.square(spectra.imag)
 
 
-def add_masked(spectrum: Spectrum, mask: F32, window: F32, out: F32) -> None:
-    """Add the sound of ``spectrum`` times ``mask``, [frames, 2049] each, to ``out``
-    [(frames + 3) * 1024]; what overlapping windows make too much is up to ``window``."""
-    for here in groups(len(spectrum)):
-        masked = spectrum[here] * mask[here]
-        add_frames(masked, window, HOP, out[here.start * HOP : (here.stop + REACH) * HOP])
+def add_masked(sound: F32, mask: F32, window: F32, back: F32, out: F32) -> None:
+    """Add what the masks [frames, 2049] leave of one channel, [(frames + 3) * 1024], to ``out``, which
+    is as long. ``window`` before the mask, ``back`` after it.
+
+    Taking the spectra again costs less than keeping them would: 17 MB.
+    """
+    for here, spectra in spectra_of(sound, window, HOP):
+        masked = spectra * mask[here]
+        add_frames(masked, back, HOP, out[here.start * HOP : (here.stop + REACH) * HOP])

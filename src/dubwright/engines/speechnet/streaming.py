@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 
-from dubwright.engines.framing import F32, Spectrum, analyse
+from dubwright.engines.framing import F32
 from dubwright.engines.intake import CHANNELS, Read, take
 from dubwright.engines.speechnet.chunks import (
     BINS,
@@ -29,6 +29,9 @@ from dubwright.engines.stft import sqrt_hann
 SILENT = np.float32(1e-12)
 """Samples smaller than this, 240 dB below full scale, are zero: the network sees their squares."""
 
+PIECE = 1 << 16
+"""Samples that are read at a time."""
+
 
 class Network(Protocol):
     """What is needed of :class:`dubwright.engines.speechnet.net.SpeechNet`."""
@@ -36,7 +39,9 @@ class Network(Protocol):
     def mask(self, power: F32, /) -> F32: ...
 
 
-def separate_stream(net: Network, read: Read, frames: int) -> Iterator[tuple[int, F32]]:
+def separate_stream(
+    net: Network, read: Read, frames: int
+) -> Generator[tuple[int, F32], None, None]:
     """Yield (first sample, speech) one after another; together exactly ``frames`` samples, [n, 2]
     each, at 44.1 kHz. What it leaves of the sound is the background.
 
@@ -68,8 +73,11 @@ class _Engine:
         self._window = sqrt_hann(FRAME)
         self._back = self._window * np.float32(2 * HOP / FRAME)
         self._fade = fade_in()
-        self._spectrum: Spectrum = np.zeros((CHANNELS, CHUNK_FRAMES, BINS), np.complex64)
+        # What is never written takes no memory: mono has no side.
+        self._sides: F32 = np.zeros((CHANNELS, (CHUNK_FRAMES + REACH) * HOP), np.float32)
         self._power: F32 = np.zeros((CHANNELS, CHUNK_FRAMES, BINS), np.float32)
+        self._written = [False] * CHANNELS
+        """Whether there is anything but zeros in the power of mid and side."""
         self._before: F32 | None = None
         """Mask of the frames that the chunk before shares with this one, [2, 64, 2049]."""
         self._unfinished: F32 = np.zeros((CHANNELS, REACH * HOP), np.float32)
@@ -77,11 +85,9 @@ class _Engine:
     def prepare(self, read: Read, frames: int, chunk: Chunk) -> tuple[bool, bool]:
         """Read a chunk and take its STFT; the chunk before must be done with. Tells for mid and side
         whether there is anything."""
-        sound = take(read, frames, chunk.start, (chunk.frames + REACH) * HOP, SILENT)
-        sound *= np.float32(0.5)
-        sides = (sound[0] + sound[1], sound[0] - sound[1])
-        other = self._pool.submit(self._analyse, chunk, 1, sides[1])
-        return self._analyse(chunk, 0, sides[0]), other.result()
+        self._listen(read, frames, chunk)
+        other = self._pool.submit(self._analyse, chunk, 1)
+        return self._analyse(chunk, 0), other.result()
 
     def separate(self, chunk: Chunk, heard: tuple[bool, bool]) -> F32:
         """The speech from ``chunk.start`` on that this chunk finishes, [n, 2]."""
@@ -100,8 +106,23 @@ class _Engine:
         made[:, : REACH * HOP] += self._unfinished
         ready = made.shape[1] if chunk.last else chunk.finished * HOP
         self._unfinished = made[:, ready:].copy()
-        mid, side = made[:, :ready]
-        return np.stack([mid + side, mid - side], axis=1)
+        for at in range(0, ready, PIECE):
+            mid, side = made[:, at : min(ready, at + PIECE)]
+            left, right = mid + side, mid - side
+            mid[:], side[:] = left, right
+        return made[:, :ready].T
+
+    def _listen(self, read: Read, frames: int, chunk: Chunk) -> None:
+        """Mid and side of a chunk, silence after its end; every sample is read once."""
+        sides = self._sides
+        kept = (SHARED_FRAMES + REACH) * HOP if chunk.first else 0
+        sides[:, :kept] = sides[:, STEP_FRAMES * HOP : STEP_FRAMES * HOP + kept]
+        for at in range(kept, (chunk.frames + REACH) * HOP, PIECE):
+            here = sides[:, at : min((chunk.frames + REACH) * HOP, at + PIECE)]
+            left, right = take(read, frames, chunk.start + at, here.shape[1], SILENT)
+            for side, half in zip(here, (left + right, left - right), strict=True):
+                if half.any() or side.any():
+                    np.multiply(half, np.float32(0.5), out=side)
 
     def _mask(self, chunk: Chunk) -> F32:
         mask = self._net.mask(self._power[:, : chunk.padded])
@@ -118,17 +139,18 @@ class _Engine:
         self._before = after
         return mask
 
-    def _analyse(self, chunk: Chunk, side: int, sound: F32) -> bool:
+    def _analyse(self, chunk: Chunk, side: int) -> bool:
+        sound = self._sides[side, : (chunk.frames + REACH) * HOP]
+        power = self._power[side, : chunk.padded]
         heard = bool(sound.any())
-        spectrum, power = self._spectrum[side], self._power[side]
         if heard:
-            analyse(sound, self._window, HOP, spectrum[: chunk.frames])
-            take_power(spectrum[: chunk.frames], power[: chunk.frames])
-            power[chunk.frames : chunk.padded] = 0
-        else:
-            power[: chunk.padded] = 0
+            take_power(sound, self._window, power[: chunk.frames])
+            power[chunk.frames :] = 0
+        elif self._written[side]:
+            self._power[side] = 0
+        self._written[side] = heard
         return heard
 
     def _synthesise(self, chunk: Chunk, side: int, mask: F32, out: F32) -> None:
-        spectrum = self._spectrum[side, : chunk.finished]
-        add_masked(spectrum, mask[side, : chunk.finished], self._back, out)
+        sound = self._sides[side, : (chunk.finished + REACH) * HOP]
+        add_masked(sound, mask[side], self._window, self._back, out)
