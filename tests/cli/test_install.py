@@ -28,6 +28,7 @@ from tests.packs.conftest import home, index, uv, version_1
 from tests.packs.loopback import Index, fit_wheel, own_pack
 from tests.packs.test_offline import MINE, OFFICIAL, WEIGHTS, laid
 from tests.packs.tiny import measured
+from tests.patience import COMES_S
 
 __all__ = ["home", "index", "uv", "version_1"]  # fixtures
 
@@ -153,7 +154,7 @@ def test_the_question_whether_to_stop_has_a_line_of_its_own(
             answered = True
             os.write(ours, b"y\n")
     os.close(ours)
-    assert process.wait(20) == 130
+    assert process.wait(COMES_S) == 130
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "")
     assert "\nStop this job? [y/n] (y): y\nStopping ...\n" in text, text
     assert "one-pack cancelled" in text

@@ -17,6 +17,7 @@ from dubwright.studio.stems.record import RECORD, read_record
 from tests.cli.program import Program
 from tests.e2e.running import GONE_S, assert_nobody_left, start, until
 from tests.media import clips
+from tests.patience import COMES_S
 from tests.studio.stem_packs import asks, write_pack
 
 RATE = 44_100
@@ -45,8 +46,8 @@ def songs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> str:
-    """The folder of a separator that takes a while."""
-    folder = write_pack(tmp_path / "packs", "spleeter", delay_s=1.0)
+    """The folder of a separator that takes a while: long enough to be stopped in the middle."""
+    folder = write_pack(tmp_path / "packs", "spleeter", delay_s=4.0)
     return str(folder)
 
 
@@ -184,7 +185,7 @@ def test_stopped_in_the_middle_it_goes_on(
         os.killpg(running.process.pid, signal.SIGINT)
     else:
         running.interrupt(getattr(signal, number))
-    outcome = running.wait(20)
+    outcome = running.wait(COMES_S)
     assert outcome.code == (-9 if number == "SIGKILL" else 130)
     assert_nobody_left(program.home, GONE_S)
     assert whole(out) == {"a": BOTH}
@@ -193,6 +194,7 @@ def test_stopped_in_the_middle_it_goes_on(
         assert not list((program.home / "derived" / ".scratch").iterdir())
         assert not list(out.rglob("*.part"))
     before = (out / "a" / "vocals.wav").stat().st_mtime_ns
+    write_pack(tmp_path / "packs", "spleeter")  # the same, but as fast as it can
     again = program.run(*words, "--json", env={"DUBWRIGHT_PACKS": slow})
     assert again.code == 0
     assert [one["state"] for one in again.json["files"]] == ["kept", "done", "done"]

@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from tests.cli.program import Outcome, Program
+from tests.patience import COMES_S, STOPPED_S
 
-GONE_S = 2.0
+GONE_S = STOPPED_S
 """By then a stopped program's whole tree must have ended."""
 
 
@@ -50,7 +51,7 @@ class Running:
     def kill(self) -> None:
         """kill -9, of this process alone."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(COMES_S)
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)
@@ -101,7 +102,9 @@ def rows(home: Path, query: str) -> list[dict[str, Any]]:
     path = home / "db" / "dubwright.sqlite"
     if not path.exists():
         return []
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+    with closing(
+        sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=COMES_S)
+    ) as connection:
         connection.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in connection.execute(query)]
@@ -117,7 +120,7 @@ def running_jobs(home: Path) -> list[str]:
     return [row["type"] for row in found]
 
 
-def until(what: Callable[[], Any], timeout_s: float = 60, every_s: float = 0.02) -> Any:
+def until(what: Callable[[], Any], timeout_s: float = 2 * COMES_S, every_s: float = 0.02) -> Any:
     """Return the first true value of ``what()``."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -135,9 +138,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
         try:
             named = any(str(home) in word for word in process.cmdline())
             chosen = named or process.environ().get("DUBWRIGHT_HOME") == str(home)
-        except psutil.Error:
+            chosen = chosen and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:  # it may end while it is looked at
             continue
-        if chosen and process.status() != psutil.STATUS_ZOMBIE:
+        if chosen:
             found.append(process)
     return found
 
@@ -146,7 +150,7 @@ def assert_nobody_left(home: Path, within_s: float = GONE_S) -> None:
     """No process works on the data folder any more, ``within_s`` from now."""
     deadline = time.monotonic() + within_s
     while left := processes_of(home):
-        assert time.monotonic() < deadline, [(one.pid, one.cmdline()) for one in left]
+        assert time.monotonic() < deadline, left
         time.sleep(0.05)
 
 

@@ -16,6 +16,7 @@ from tests.cli.program import Program
 from tests.e2e.films import Talk
 from tests.e2e.looking import assert_kept, assert_whole, decode, finished, leftovers
 from tests.e2e.running import GONE_S, Running, rows, start, until
+from tests.patience import COMES_S
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,7 +53,7 @@ def test_stopped_in_the_middle(
         os.killpg(running.process.pid, number)
     else:
         running.interrupt(number)
-    outcome = running.wait(20)
+    outcome = running.wait(COMES_S)
     _, alive = psutil.wait_procs(family[1:], timeout=GONE_S)
     print(f"{number.name} in {stage}: {time.monotonic() - asked_s:.2f} s to the end of the tree")
     assert not alive
@@ -84,7 +85,7 @@ def test_a_worker_of_its_own_stops_and_the_next_one_goes_on(
     dub = start(program, *words)
     family = at_work(worker, program, "separate")
     worker.interrupt(signal.SIGTERM)
-    assert worker.wait(20).code == 130
+    assert worker.wait(COMES_S).code == 130
     _, alive = psutil.wait_procs(family, timeout=GONE_S)
     assert not alive
     outcome = dub.wait()

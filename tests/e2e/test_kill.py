@@ -20,6 +20,7 @@ from tests.e2e.looking import (
     leftovers,
 )
 from tests.e2e.running import Running, assert_nobody_left, rows, running_jobs, start, until
+from tests.patience import COMES_S
 
 KILLS = 10
 STAGES = {"ingest", "separate", "transcribe", "diarize", "translate", "speak", "mix", "mux"}
@@ -130,5 +131,5 @@ def test_a_worker_of_its_own_is_killed(program: Program, talk: Talk) -> None:
     assert kills >= KILLS - 1, "the dub was over too early"
     outcome = start(program, *words).wait()
     worker.interrupt()
-    worker.wait(10)
+    worker.wait(COMES_S)
     assert_complete(program, talk, outcome, before)
