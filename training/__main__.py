@@ -23,6 +23,16 @@ def main() -> int:
         made.add_argument("--data", type=Path, default=BUILD / "data", help="where the sound lies")
         return made
 
+    one = command("recordings", "fetch recordings and store them", _recordings)
+    one.add_argument(
+        "--licences",
+        choices=("free", "permissive"),
+        default="free",
+        help="permissive leaves out share-alike",
+    )
+    one.add_argument("--only", nargs="+", default=[], metavar="SOURCE")
+    one.add_argument("--again", action="store_true", help="also those that are there")
+    command("inventory", "write what lies there into DATA.md", _inventory)
     one = command("train", "train, or go on with it", _train)
     one.add_argument("--out", type=Path, default=BUILD / "run", help="where checkpoints go")
     one.add_argument("--steps", type=int, default=12_000)
@@ -44,6 +54,27 @@ def main() -> int:
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
     return run(arguments)
+
+
+def _recordings(arguments: argparse.Namespace) -> int:
+    from training.fetching import FetchingError
+    from training.recordings import build
+
+    only = frozenset(arguments.only)
+    try:
+        for report in build(arguments.data, arguments.licences, only, arguments.again):
+            print(*report.lines(), sep="\n", flush=True)
+    except FetchingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _inventory(arguments: argparse.Namespace) -> int:
+    from training.inventory import write
+
+    write(arguments.data, Path(__file__).with_name("DATA.md"))
+    return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:
