@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         _progress("")
     if not results:
         return _stop(f"No item is of a kind among {', '.join(arguments.only)}.")
-    found = verdicts(kinds(results), "model")
+    found = verdicts(kinds(results), "model") if arguments.model else []
     text = report(results, [one.name for one in contenders], found)
     print(text)
     if arguments.markdown:
@@ -77,9 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
 def report(results: Sequence[Result], names: Sequence[str], found: Sequence[Verdict]) -> str:
     """The tables as Markdown."""
     by_kind = kinds(results)
-    parts = [table.two_stems(by_kind, names), table.one_stem(by_kind, names)]
-    if "model" in names:
-        parts.append(table.goals(found))
+    parts = [make(by_kind, names) for make in (table.two_stems, table.leaks, table.one_stem)]
+    parts.append(table.goals(found))
     if not any(one.layer == "held-out" for one in results):
         parts.append("The held-out layer was not measured: the store holds no such sources.\n")
     return "\n".join(part for part in parts if part)

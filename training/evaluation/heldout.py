@@ -23,13 +23,23 @@ TRIES = 50
 
 
 def held_out_items(data: Path) -> Iterator[Item]:
-    """Speech over music at 0 and 5 dB, in stereo and folded to mono, and over whatever else is held
-    out; none when nothing is. Level, clip and place are drawn by a fixed seed."""
+    """Speech over music, and over whatever else is held out; none when nothing is."""
+    yield from music_items(data)
+    speech, music = sources(data, "speech", "held-out"), sources(data, "music", "held-out")
+    others: tuple[Kind, ...] = ("ambience", "effects", "singing")
+    for kind in others:
+        if speech and (music or kind != "singing"):
+            yield from _over(kind, sources(data, kind, "held-out"), speech, music)
+
+
+def music_items(data: Path, mixes: int = MIXES) -> Iterator[Item]:
+    """Speech over music at 0 and 5 dB, in stereo and folded to mono, and each alone; none when
+    either is not held out. Source, clip and place are drawn by a fixed seed."""
     speech, music = sources(data, "speech", "held-out"), sources(data, "music", "held-out")
     if not speech or not music:
         return
     wide = [one for one in music if one.channels == 2] or music
-    for index in range(MIXES):
+    for index in range(mixes):
         random = np.random.default_rng([SEED, index])
         spoken, played = _speech(speech, random, index), _stretch(wide, random, index)
         parts = at_ratio(spoken, played, 0.0 if index % 2 else 5.0)
@@ -39,9 +49,6 @@ def held_out_items(data: Path) -> Iterator[Item]:
             silence = np.zeros_like(spoken)
             yield Item(f"v{index}", "held-out speech only", "held-out", parts[0], silence)
             yield Item(f"b{index}", "held-out music only", "held-out", silence, parts[1])
-    others: tuple[Kind, ...] = ("ambience", "effects", "singing")
-    for kind in others:
-        yield from _over(kind, sources(data, kind, "held-out"), speech, wide)
 
 
 def _over(

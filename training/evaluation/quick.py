@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dubwright.engines.scoring import si_sdr_db
-from training.evaluation.heldout import held_out_items
+from training.evaluation.heldout import music_items
 from training.evaluation.item import Item
 from training.evaluation.measures import bounded_db, level_db
 from training.evaluation.runner import RunMask, separate
@@ -26,10 +26,11 @@ def quick(run_mask: RunMask, data: Path = SHARED_DATA) -> dict[str, float]:
     return _means(_items(data), run_mask)
 
 
-def validation(data: Path, run_mask: RunMask) -> dict[str, float]:
-    """The same means over the held-out layer of ``data`` (the store): what choices during training
-    go by. The kinds there are "held-out stereo", "held-out mono" and so on; empty without sources."""
-    return _means(_validation_items(data), run_mask)
+def validation(data: Path, run_mask: RunMask, mixes: int = 12) -> dict[str, float]:
+    """The same means over speech and music that the store ``data`` holds out, ``mixes`` of them in
+    stereo and in mono: what choices during training go by. Its kinds are "held-out stereo",
+    "held-out mono", "held-out speech only" and "held-out music only"; empty without such sources."""
+    return _means(music_items(data, mixes), run_mask)
 
 
 def _means(items: Iterable[Item], run_mask: RunMask) -> dict[str, float]:
@@ -61,8 +62,3 @@ def _measured(item: Item, run_mask: RunMask) -> Iterable[tuple[str, float]]:
 @functools.lru_cache(maxsize=1)
 def _items(data: Path) -> tuple[Item, ...]:
     return tuple(main_items(data))
-
-
-@functools.lru_cache(maxsize=1)
-def _validation_items(data: Path) -> tuple[Item, ...]:
-    return tuple(held_out_items(data))
