@@ -8,3 +8,6 @@ does not stop at all goes on for half a minute and more in these tests."""
 
 COMES_S = 60.0
 """For what comes within a second or two: nobody waits so long unless it never comes."""
+
+ENDS_S = 1200.0
+"""For a whole program, an install or a dub: only one that hangs takes so long."""

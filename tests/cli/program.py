@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import ENDS_S
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -36,7 +38,7 @@ class Program:
     home: Path
 
     def run(
-        self, *words: str | Path, timeout_s: float = 240, env: Mapping[str, str] | None = None
+        self, *words: str | Path, timeout_s: float = ENDS_S, env: Mapping[str, str] | None = None
     ) -> Outcome:
         own = {"DUBWRIGHT_HOME": str(self.home), "COLUMNS": "200"}
         environment = {**os.environ, **own, **(env or {})}

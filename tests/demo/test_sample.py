@@ -55,7 +55,7 @@ def test_a_stage_that_ran_twice_counts_once() -> None:
 
 @pytest.mark.slow
 def test_the_demo_from_an_empty_home(program: Program) -> None:
-    outcome = program.run("demo", "--json", timeout_s=580)
+    outcome = program.run("demo", "--json")
     assert outcome.code == 0, outcome.out + outcome.err
     card = outcome.json
     metrics = card["metrics"]

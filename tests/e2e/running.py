@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.cli.program import Outcome, Program
-from tests.patience import COMES_S, STOPPED_S
+from tests.patience import COMES_S, ENDS_S, STOPPED_S
 
 GONE_S = STOPPED_S
 """By then a stopped program's whole tree must have ended."""
@@ -33,7 +33,7 @@ class Running:
     err: Path
     started_s: float = field(default_factory=time.monotonic)
 
-    def wait(self, timeout_s: float = 240) -> Outcome:
+    def wait(self, timeout_s: float = ENDS_S) -> Outcome:
         """Wait for its end and return what it said."""
         code = self.process.wait(timeout_s)
         out, err = self.out.read_text("utf-8"), self.err.read_text("utf-8")
@@ -76,7 +76,7 @@ def start(program: Program, *words: str | Path, session: bool = True, **env: str
     return Running(process, out, err)
 
 
-def without_network(program: Program, *words: str | Path, timeout_s: float = 240) -> Outcome:
+def without_network(program: Program, *words: str | Path, timeout_s: float = ENDS_S) -> Outcome:
     """Run in a network namespace of its own, which is empty; skips where that is not permitted."""
     unshare = ["unshare", "-n" if hasattr(os, "getuid") and os.getuid() == 0 else "-rn"]
     try:

@@ -148,6 +148,6 @@ def work_without_network(program: Program, tmp_path: Path) -> None:
         outcome = without_network(program, *words, "--json")
         assert outcome.code == 0, (words, outcome)
     assert len(list((tmp_path / "stems").rglob("*.wav"))) == 2
-    demo = without_network(program, "demo", "--json", timeout_s=600)
+    demo = without_network(program, "demo", "--json")
     assert demo.code == 0, demo
     assert Path(demo.json["film"]).stat().st_size > 100_000

@@ -20,7 +20,7 @@ from tests.e2e.looking import (
     leftovers,
 )
 from tests.e2e.running import Running, assert_nobody_left, rows, running_jobs, start, until
-from tests.patience import COMES_S
+from tests.patience import COMES_S, ENDS_S
 
 KILLS = 10
 STAGES = {"ingest", "separate", "transcribe", "diarize", "translate", "speak", "mix", "mux"}
@@ -49,7 +49,7 @@ def kill_at(program: Program, running: Running, share: float, after_s: float) ->
             or reached(program.home, share)
             or dub_state(program) == "done"
         ),
-        timeout_s=180,
+        timeout_s=ENDS_S,
     )
     time.sleep(after_s)
     if running.process.poll() is not None or dub_state(program) == "done":

@@ -17,6 +17,7 @@ from tests.cli.program import Program
 from tests.e2e.films import srt
 from tests.e2e.looking import assert_whole, decode
 from tests.media import clips
+from tests.patience import ENDS_S
 
 Write = Callable[[Path], Path]
 
@@ -62,7 +63,7 @@ def dub_all(program: Program, plan: list[dict[str, str]], folder: Path) -> list[
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=2 * ENDS_S,
         env={
             **os.environ,
             "DUBWRIGHT_HOME": str(program.home),

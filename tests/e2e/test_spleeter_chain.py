@@ -29,6 +29,7 @@ from tests.e2e.test_odd_films import write_texts
 from tests.media import clips
 from tests.packs import spleeter_weights
 from tests.packs.misbehaving import Misbehaving
+from tests.patience import ENDS_S
 
 F32 = npt.NDArray[np.float32]
 GOLDEN = Path(__file__).resolve().parent.parent / "engines" / "golden"
@@ -118,7 +119,7 @@ def run_chain(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=ENDS_S,
         env={
             **os.environ,
             "DUBWRIGHT_HOME": str(program.home),
