@@ -54,6 +54,8 @@ class Plan:
     device: str = "cpu"
     half: bool = True
     """Matrix products in bfloat16."""
+    fused: bool = False
+    """Layers compiled together: a quarter faster, after three minutes at the start."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def train(plan: Plan, shape: Shape, recipe: Recipe) -> Path:
     device = torch.device(plan.device)
     plan.out.mkdir(parents=True, exist_ok=True)
     state = load_last(plan, shape, device)
+    if plan.fused:
+        state.net.logits = torch.compile(state.net.logits)  # type: ignore[method-assign]  # the faster one
     batches = Batches(plan.data, recipe, plan.seed, plan.batch, plan.workers)
     started, step, sums, bad = time.monotonic(), state.step, np.zeros(3), 0
     with closing(batches.stream(step)) as stream:  # type: ignore[type-var]  # a generator has close
