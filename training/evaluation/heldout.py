@@ -41,7 +41,7 @@ def music_items(data: Path, mixes: int = MIXES) -> Iterator[Item]:
     wide = [one for one in music if one.channels == 2] or music
     for index in range(mixes):
         random = np.random.default_rng([SEED, index])
-        spoken, played = _speech(speech, random, index), _stretch(wide, random, index)
+        spoken, played = _speech(speech, random), _stretch(wide, random)
         parts = at_ratio(spoken, played, 0.0 if index % 2 else 5.0)
         yield Item(f"s{index}", "held-out stereo", "held-out", *parts)
         yield Item(f"m{index}", "held-out mono", "held-out", *(folded(one) for one in parts))
@@ -57,16 +57,16 @@ def _over(
     """Speech over one more kind of background; singing comes with music under it."""
     for index in range(OTHERS if found else 0):
         random = np.random.default_rng([SEED, ord(kind[0]), index])
-        background = _stretch(found, random, index)
+        background = _stretch(found, random)
         if kind == "singing":
-            background = np.add(*at_ratio(background, _stretch(music, random, index), 3.0))
-        parts = at_ratio(_speech(speech, random, index), background, 0.0 if index % 2 else 5.0)
+            background = np.add(*at_ratio(background, _stretch(music, random), 3.0))
+        parts = at_ratio(_speech(speech, random), background, 0.0 if index % 2 else 5.0)
         yield Item(f"{kind}{index}", f"held-out {kind}", "held-out", *parts)
 
 
-def _speech(found: list[Source], random: np.random.Generator, index: int) -> F32:
+def _speech(found: list[Source], random: np.random.Generator) -> F32:
     """Clips of one speaker one after another, in the middle, [n, 2]."""
-    source = found[index % len(found)]
+    source = found[int(random.integers(len(found)))]
     first = _clip(source, random)
     same = [clip for clip in source.clips if clip.speaker == first.speaker] or [first]
     out = np.zeros((round(LENGTH_S * RATE_HZ), 2), np.float32)
@@ -81,9 +81,9 @@ def _speech(found: list[Source], random: np.random.Generator, index: int) -> F32
     return out
 
 
-def _stretch(found: list[Source], random: np.random.Generator, index: int) -> F32:
+def _stretch(found: list[Source], random: np.random.Generator) -> F32:
     """Something audible as long as an item, from one source, [n, 2]; short clips are repeated."""
-    source = found[index % len(found)]
+    source = found[int(random.integers(len(found)))]
     length = round(LENGTH_S * RATE_HZ)
     sound = np.zeros((length, 2), np.float32)
     for _ in range(TRIES):
