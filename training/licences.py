@@ -63,8 +63,8 @@ def cleared(expression: str, policy: Policy = "free") -> str | None:
     they are named together.
     """
     choices = [
-        _all_of(re.split(r"\s+and\s+|,\s*and\s+", choice.strip(" ,")), policy)
-        for choice in re.split(r",?\s+or\s+|\|", expression)
+        _all_of(re.split(r",?\s+(?i:and)\s+", choice.strip(" ,")), policy)
+        for choice in re.split(r",?\s+(?i:or)\s+|\|", expression)
     ]
     allowed = [choice for choice in choices if choice]
     return min(allowed, key=_weight) if allowed else None

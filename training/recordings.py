@@ -210,7 +210,7 @@ def decode(content: bytes, name: str) -> Sound:
     Raises ``av.FFmpegError`` for what is no sound.
     """
     kind = "g722" if name.endswith(".g722") else None
-    with av.open(io.BytesIO(content), "r", format=kind) as container:
+    with av.open(io.BytesIO(content), "r", format=kind, metadata_errors="ignore") as container:
         stream = container.streams.audio[0]
         channels = min(2, stream.channels)
         layout = "mono" if channels == 1 else "stereo"

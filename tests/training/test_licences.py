@@ -122,6 +122,7 @@ def test_what_is_not_clearly_free_for_sound_is_not_let_in(name: str) -> None:
 def test_of_several_licences_to_choose_from_the_freest_is_taken() -> None:
     assert cleared("GPL-3 or CC-BY-SA-3.0 or CC-BY-3.0") == "CC-BY-3.0"
     assert cleared("CC-BY-SA-3.0 or GPL-3") == "CC-BY-SA-3.0"
+    assert cleared("GPL-2+ OR CC-BY-SA-3.0") == "CC-BY-SA-3.0"
     assert cleared("GPL-3 or LGPL-3") is None
 
 
