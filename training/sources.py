@@ -166,7 +166,14 @@ MUSIC: tuple[Recordings, ...] = (
         stated="CC-BY-SA-3.0",
         holders="Paul Shuler (Macroform), Manolo Camp, Reno Project",
     ),
-    Recordings("naev", "naev-data", "music", ("*/music/*.ogg",), roots=_NAEV),
+    Recordings(
+        "naev",
+        "naev-data",
+        "music",
+        ("*/music/*.ogg",),
+        leave_out=("*/collective1.ogg",),  # voices in it
+        roots=_NAEV,
+    ),
     Recordings(
         "supertuxkart",
         "supertuxkart-data",
