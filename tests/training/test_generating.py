@@ -242,13 +242,9 @@ def test_music_is_finished_below_full_scale() -> None:
     assert np.abs(out).max() <= 0.951
 
 
-def test_songs_and_sounds_are_found_in_a_wad(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_songs_are_found_in_a_wad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     song = midi.written(midi.note(0, 1, 0, 60, 90))
-    raw = bytes([128] * 16 + [255] * 1_500 + [128] * 16)
-    sound = struct.pack("<HHI", 3, 11_025, len(raw)) + raw
-    lumps = [("D_ONE", song), ("D_TWO", song), ("DSBANG", sound), ("E1M1", b"")]
+    lumps = [("D_ONE", song), ("D_TWO", song), ("DSBANG", song), ("E1M1", b"")]
     body, table = b"", b""
     for name, content in lumps:
         table += struct.pack("<ii8s", 12 + len(body), len(content), name.encode())
@@ -257,9 +253,6 @@ def test_songs_and_sounds_are_found_in_a_wad(
     wad.write_bytes(struct.pack("<4sii", b"IWAD", len(lumps), 12 + len(body)) + body + table)
     monkeypatch.setattr(doom, "WADS", (str(wad),))
     assert doom.songs() == [("D_ONE", song)]
-    ((name, samples, rate_hz),) = doom.sounds()
-    assert (name, len(samples), rate_hz) == ("DSBANG", 1_500, 11_025)
-    assert samples.max() == pytest.approx(127 / 128)
 
 
 # --- speech --------------------------------------------------------------------------------------

@@ -53,11 +53,8 @@ def _course(pool: Sequence[tuple[Source, Clip]], rng: Rng, frames: int) -> F64:
 
 def source(name: str, minutes: float, split: Split = "train") -> Recipe:
     def make(data: Path, rng: Rng) -> Iterator[Take]:
-        voices = [
-            one
-            for one in sources(data, "speech", split)
-            if one.name.startswith(("espeak", "flite"))
-        ]
+        # Of espeak alone: so the crowd is ours to give away.
+        voices = [one for one in sources(data, "speech", split) if one.name.startswith("espeak")]
         rooms = sources(data, "rooms", split)
         if not voices or not rooms:
             raise RuntimeError(

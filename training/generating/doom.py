@@ -1,14 +1,10 @@
-"""What lies in the WAD files of the Freedoom game (BSD): its songs, which are MIDI files, and its sounds."""
+"""The songs in the WAD files of the Freedoom game (BSD), which are MIDI files."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
-
-from training.generating.shaping import F64
 
 LICENCE = "BSD-3-Clause"
 FOLDER = Path("/usr/share/games/doom")
@@ -34,19 +30,3 @@ def songs() -> list[tuple[str, bytes]]:
             if name.startswith("D_") and content.startswith(b"MThd"):
                 found.setdefault(content, name)
     return [(name, content) for content, name in found.items()]
-
-
-def sounds() -> list[tuple[str, F64, int]]:
-    """Every different sound: name, samples [n] of full scale 1, rate in Hz."""
-    found: dict[bytes, str] = {}
-    for wad in WADS:
-        for name, content in lumps(Path(wad)):
-            if name.startswith("DS") and len(content) > 1_000:
-                found.setdefault(content, name)
-    out = []
-    for content, name in found.items():
-        form, rate_hz, count = struct.unpack("<HHI", content[:8])
-        if form == 3:  # 16 samples of padding on either side
-            raw = np.frombuffer(content[8 : 8 + count], np.uint8)[16:-16]
-            out.append((name, (raw.astype(np.float64) - 128) / 128, rate_hz))
-    return out

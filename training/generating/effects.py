@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from training.generating import doom
 from training.generating.shaping import (
     F64,
     Rng,
@@ -21,7 +20,6 @@ from training.generating.shaping import (
     peak_at,
     peaked,
     placed,
-    resampled,
     tone,
     unit,
     wander,
@@ -31,14 +29,6 @@ from training.store import Split, sources
 
 Maker = Callable[[Rng], F64]
 """One effect, [n]."""
-MECHANICAL = (
-    "DSPISTOL", "DSSHOTGN", "DSSGCOCK", "DSSAWUP", "DSSAWIDL", "DSSAWFUL", "DSSAWHIT", "DSRLAUNC",
-    "DSRXPLOD", "DSFIRSHT", "DSFIRXPL", "DSPSTART", "DSPSTOP", "DSDOROPN", "DSDORCLS", "DSSTNMOV",
-    "DSSWTCHN", "DSSWTCHX", "DSITEMUP", "DSWPNUP", "DSTELEPT", "DSBAREXP", "DSPUNCH", "DSTINK",
-    "DSBDOPN", "DSBDCLS", "DSITMBK", "DSGETPOW", "DSPLASMA", "DSBFG", "DSHOOF", "DSMETAL",
-    "DSDSHTGN", "DSDBOPN", "DSDBCLS", "DSDBLOAD", "DSSKESWG", "DSRADIO",
-)  # fmt: skip
-"""Sounds of Freedoom in which nobody has a voice."""
 
 
 def _s(rng: Rng, low: float, high: float) -> int:
@@ -307,20 +297,5 @@ def made(name: str, makers: dict[str, tuple[Maker, int]], split: Split = "train"
     return Recipe("effects", name, 2, make, split)
 
 
-def freedoom() -> Recipe:
-    """The game's weapons, doors and lifts, as they are: dull, with the noise of 8 bits cut away."""
-
-    def make(_data: Path, rng: Rng) -> Iterator[Take]:
-        for name, sound, rate_hz in doom.sounds():
-            if name in MECHANICAL:
-                wave = filtered(resampled(sound, rate_hz), 30, 0.45 * rate_hz, 8)
-                peak = float(10 ** (rng.uniform(-10, -1) / 20))
-                yield Take(
-                    peak_at(faded(wave, 0.002), peak), name, doom.LICENCE, bandwidth_hz=rate_hz / 2
-                )
-
-    return Recipe("effects", "freedoom", 1, make, "train", doom.WADS)
-
-
 def recipes() -> list[Recipe]:
-    return [made("made", TRAINED), made("made-held-out", HELD_OUT, "held-out"), freedoom()]
+    return [made("made", TRAINED), made("made-held-out", HELD_OUT, "held-out")]
