@@ -37,16 +37,16 @@ class Step:
 
 DUB: tuple[Step, ...] = (
     Step("separate_audio_{separator}", ("ingest", "separate"), ("separator",), 30),
-    Step("asr_local", ("ingest", "transcribe"), ("transcript", "from", "asr"), 15),
+    Step("asr_local", ("ingest", "listen", "transcribe"), ("transcript", "from", "asr", "separator"), 15),
     Step(
         "diarize_local_v1",
-        ("ingest", "diarize"),
-        ("speakers", "diarizer", "without_transcript"),
+        ("ingest", "listen", "diarize"),
+        ("speakers", "diarizer", "without_transcript", "separator"),
         10,
     ),
     Step("translate_v1", ("translate",), ("to", "from", "translation", "translator"), 2),
     Step("tts_preview_pyttsx3_v1", ("speak", "fit"), ("to", "voice"), 18),
-    Step("mix_dub_preview_v1", ("mix",), ("separator", "to", "duck_db"), 15),
+    Step("mix_dub_preview_v1", ("listen", "mix"), ("separator", "to", "duck_db"), 15),
     Step(
         "mux_dub_preview_v1",
         ("mux", "deliver"),
@@ -54,7 +54,7 @@ DUB: tuple[Step, ...] = (
         10,
     ),
 )
-"""ingest separate transcribe diarize translate speak fit mix mux (deliver = copies for the user)."""
+"""ingest separate listen transcribe diarize translate speak fit mix mux (deliver = copies for the user)."""
 
 INGEST = Step("ingest_v1", ("ingest",), (), 1)
 DUB_JOB = "dub"

@@ -25,11 +25,13 @@ class IngestAsk:
     audio_stream: int
     """Index among the container's audio streams (0 = first)."""
     working_wav: str
-    """Out: 44.1 kHz stereo float32 WAV (RF64 above 4 GiB), aligned to the picture: time 0 is the film's time 0."""
+    """Out: 44.1 kHz stereo float32 WAV (RF64 above 4 GiB), aligned to the picture: time 0 is the film's time 0.
+    "": only the next two are made."""
     speech_wav: str
     """Out: 16 kHz mono 16-bit WAV of the same length. "": neither this nor ``vad_json`` is made."""
     vad_json: str
-    """Out: {"frame_s": float, "p": [0..1 per frame], "spans": [[start_s, end_s], ...]}."""
+    """Out: {"frame_s": float, "p": [0..1 per frame], "level_db": [dB of full scale per frame],
+    "spans": [[start_s, end_s], ...]}."""
     duration_s: float
     """The film's length that the working file must have (container/video duration, as probed)."""
 
@@ -236,7 +238,8 @@ class MixAsk:
     lines: Tuple[MixLine, ...]
     """Sorted by start."""
     speech: Tuple[Span, ...]
-    """Where the original voice is (VAD and source lines, unpadded): there the bed is background."""
+    """Where the original voice is (VAD and source lines, unpadded): there and under ``lines`` the bed
+    is background."""
     vad_json: str = ""
     pad_before_s: float = 0.150
     pad_after_s: float = 0.300

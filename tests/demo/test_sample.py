@@ -75,7 +75,8 @@ def test_the_demo_from_an_empty_home(program: Program) -> None:
     assert abs(metrics["av_offset_end_s"]) <= 0.020
     names = [stage["name"] for stage in card["stages"]]
     assert names == [
-        "ingest", "separate", "transcribe", "diarize", "translate", "speak", "fit", "mix", "mux", "deliver",
+        "ingest", "separate", "listen", "transcribe", "diarize", "translate", "speak", "fit", "mix", "mux",
+        "deliver",
     ]  # fmt: skip
     assert all(stage["wall_s"] >= 0 for stage in card["stages"])
 

@@ -72,7 +72,7 @@ def test_the_same_again_and_one_edited_line(
     now = finished(program.home)
     kept = set(before.artifacts.values()) & set(now.artifacts.values())
     assert {line.split()[1] for line in kept} == {
-        "ingest", "separate", "transcribe", "diarize", "translate",
+        "ingest", "separate", "listen", "transcribe", "diarize", "translate",
     }  # fmt: skip
     film = folder / "dub_preview" / "mux_dub_preview_v1.mp4"
     assert film.read_bytes() != bytes_before

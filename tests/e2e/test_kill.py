@@ -23,7 +23,9 @@ from tests.e2e.running import Running, assert_nobody_left, rows, running_jobs, s
 from tests.patience import COMES_S, ENDS_S
 
 KILLS = 10
-STAGES = {"ingest", "separate", "transcribe", "diarize", "translate", "speak", "mix", "mux"}
+STAGES = {
+    "ingest", "separate", "listen", "transcribe", "diarize", "translate", "speak", "mix", "mux",
+}  # fmt: skip
 
 pytestmark = pytest.mark.slow
 

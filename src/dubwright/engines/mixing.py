@@ -1,7 +1,7 @@
 """Laying a dub over a film's own sound: what the bed is, how it ducks, how loud the dub becomes.
 
-**The bed** is the original, sample for sample, wherever nobody speaks, and the background stem where
-somebody does. Original and background are the same music and noise; they differ by the voice alone.
+**The bed** is the original, sample for sample, wherever nobody speaks in it and no line lies, and the
+background stem elsewhere. Original and background are the same music and noise; they differ by the voice alone.
 An equal-power crossfade between the two (a law for unrelated signals) would therefore swell by
 3 dB in its middle. Written as ``background + c (original - background)`` the common part keeps its
 level whatever ``c`` does, and only the voice is faded: ``c`` is the equal-power law's quarter cosine,

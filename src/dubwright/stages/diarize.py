@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dubwright.library.artifacts import scratch_folder
 from dubwright.library.model import Artifact, Segment, Track
 from dubwright.library.segmentation import split_at_turns, words_of
 from dubwright.stages.base import StageContext, StageResult
-from dubwright.stages.separate import working_audio
+from dubwright.stages.listen import Heard, heard
 from dubwright_kit import NextAction, Problem
-from dubwright_kit.contracts import DiarizeAsk, DiarizeDone, Span, Turn
+from dubwright_kit.contracts import DiarizeAsk, DiarizeDone, Turn
 
 NAME = "diarize"
 VERSION = 1
@@ -31,7 +30,7 @@ def run(ctx: StageContext) -> StageResult:
     ``no-working-audio``, ``pack-not-installed``, ``disk-full``.
     """
     base = _base(ctx)
-    sound = working_audio(ctx)
+    voice = heard(ctx)
     wanted = ctx.options.get("speakers")
     count = int(wanted) if wanted else None
     pack = str(ctx.options.get("diarizer") or PACK)
@@ -40,7 +39,7 @@ def run(ctx: StageContext) -> StageResult:
         NAME,
         VERSION,
         None if alone else pack,
-        sound=sound.key,
+        sound=voice.key,
         speakers=count,
         track=base.digest if base else "",
     )
@@ -50,7 +49,7 @@ def run(ctx: StageContext) -> StageResult:
         if track is not None or base is None:
             return StageResult(known, track, cached=True, info=known.info)
     segments = ctx.library.segments(base.id) if base else ()
-    done = _single(ctx) if alone else _ask(ctx, pack, segments, count)
+    done = _single(voice) if alone else _ask(ctx, pack, segments, count, voice)
     track = _labelled(ctx, base, segments, done.turns)
     artifact = _write(ctx, pack, key, done, count, track)
     return StageResult(artifact, track, info=artifact.info)
@@ -81,22 +80,17 @@ def _known_track(ctx: StageContext, base: Track | None, known: Artifact) -> Trac
 
 
 def _ask(
-    ctx: StageContext, pack: str, segments: Sequence[Segment], count: int | None
+    ctx: StageContext, pack: str, segments: Sequence[Segment], count: int | None, voice: Heard
 ) -> DiarizeDone:
     words = tuple(word for segment in segments if segment.words for word in words_of(segment))
-    ask = DiarizeAsk(str(ctx.files.speech_wav), _speech(ctx), count, words)
+    ask = DiarizeAsk(str(voice.speech_wav), voice.speech, count, words)
     done: DiarizeDone = ctx.call(pack, ask)
     return done
 
 
-def _speech(ctx: StageContext) -> tuple[Span, ...]:
-    found: Mapping[str, Any] = json.loads(ctx.files.vad_json.read_text("utf-8"))
-    return tuple((float(start), float(end)) for start, end in found["spans"])
-
-
-def _single(ctx: StageContext) -> DiarizeDone:
+def _single(voice: Heard) -> DiarizeDone:
     """One person speaks whenever somebody does; needs no pack."""
-    turns = tuple(Turn(start, end, ONLY_SPEAKER) for start, end in _speech(ctx))
+    turns = tuple(Turn(start, end, ONLY_SPEAKER) for start, end in voice.speech)
     return DiarizeDone((ONLY_SPEAKER,), turns)
 
 

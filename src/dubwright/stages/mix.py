@@ -16,11 +16,12 @@ from dubwright.library.artifacts import scratch_folder
 from dubwright.library.disk import full_problem
 from dubwright.library.model import Artifact
 from dubwright.stages.base import StageContext, StageResult
+from dubwright.stages.listen import Heard, heard
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import MixAsk, MixDone, MixLine, Span
 
 NAME = "mix"
-VERSION = 1
+VERSION = 2
 BACKEND = "mix_dub_preview_v1"
 PACK = "mixer"
 
@@ -46,13 +47,15 @@ def run(ctx: StageContext) -> StageResult:
     ingest, stems = _sound(ctx)
     speech = _speech(ctx)
     numbers = _numbers(ctx.options)
-    spans = _speech_spans(ctx)
+    voice = heard(ctx)
+    spans = _speech_spans(ctx, voice)
     key = ctx.key(
         NAME,
         VERSION,
         PACK,
         ingest=ingest.key,
         separation=stems.key,
+        voice=voice.key,
         lines=speech.digest,
         speech=spans,
         options=numbers,
@@ -67,7 +70,7 @@ def run(ctx: StageContext) -> StageResult:
             out_wav=str(folder / "mix.wav"),
             lines=speech.lines,
             speech=spans,
-            vad_json=str(ctx.files.vad_json) if ctx.files.vad_json.exists() else "",
+            vad_json=str(voice.vad_json),
         )
         ask = replace(ask, **numbers)
         _check_inputs(ctx, ask, stems)
@@ -186,12 +189,9 @@ def _no_speech(ctx: StageContext, why: str) -> Problem:
     )
 
 
-def _speech_spans(ctx: StageContext) -> tuple[Span, ...]:
-    """Where the original voice is: what the detector found and what the transcript says."""
-    spans: list[Span] = []
-    if ctx.files.vad_json.exists():
-        found = json.loads(ctx.files.vad_json.read_text("utf-8")).get("spans", [])
-        spans += [(float(start), float(end)) for start, end in found]
+def _speech_spans(ctx: StageContext, voice: Heard) -> tuple[Span, ...]:
+    """Where the original voice may be: what was heard and what the transcript says."""
+    spans = list(voice.voiced)
     track = ctx.library.newest_track(ctx.item.id, "source")
     if track is not None:
         spans += [(line.start_s, line.end_s) for line in ctx.library.segments(track.id)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dubwright.library.artifacts import scratch_folder
 from dubwright.library.disk import disk_problem
@@ -15,7 +13,8 @@ from dubwright.library.model import Artifact, Segment
 from dubwright.library.segmentation import segment_words, snap_cues, spread_text
 from dubwright.library.subtitles import Form, read_cues, render
 from dubwright.stages.base import StageContext, StageResult
-from dubwright.stages.separate import working_audio
+from dubwright.stages.listen import Heard as Voice
+from dubwright.stages.listen import heard as heard_voice
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import Span, TextSpan, TranscribeAsk, TranscribeDone, Word
 
@@ -47,7 +46,7 @@ def run(ctx: StageContext) -> StageResult:
     those of reading the file, ``disk-full``.
     """
     language, assumed = spoken_language(ctx)
-    sound = working_audio(ctx)
+    voice = heard_voice(ctx)
     pack = f"asr-{ctx.options.get('asr') or DEFAULT_ASR}"
     given = ctx.options.get("transcript")
     path = Path(str(given)) if given else None
@@ -60,7 +59,7 @@ def run(ctx: StageContext) -> StageResult:
         NAME,
         VERSION,
         pack if uses_pack else None,
-        sound=sound.key,
+        sound=voice.key,
         language=language,
         text=[[cue.text, cue.start_s, cue.end_s] for cue in cues],
     )
@@ -68,13 +67,13 @@ def run(ctx: StageContext) -> StageResult:
     if known is not None and _still_newest(ctx, known):
         track = ctx.library.track(int(known.info["track"]))
         return StageResult(known, track, cached=True, info=known.info)
-    speech = _speech(ctx)
+    speech = voice.speech
     if path is None and not speech:
         heard = Heard((), pack.replace("asr-", "asr:", 1), True, False, "nobody speaks")
     elif path is None:
-        heard = _recognised(ctx, pack, language, speech)
+        heard = _recognised(ctx, pack, language, voice)
     elif align and speech:
-        heard = _aligned(ctx, pack, language, cues, speech, path.name)
+        heard = _aligned(ctx, pack, language, cues, voice, path.name)
     else:
         heard = _placed(cues, speech, path.name)
     if assumed:
@@ -121,13 +120,8 @@ def _still_newest(ctx: StageContext, known: Artifact) -> bool:
     return any(track.id == number for track in ctx.library.tracks(ctx.item.id))
 
 
-def _speech(ctx: StageContext) -> tuple[Span, ...]:
-    found: Mapping[str, Any] = json.loads(ctx.files.vad_json.read_text("utf-8"))
-    return tuple((float(start), float(end)) for start, end in found["spans"])
-
-
-def _recognised(ctx: StageContext, pack: str, language: str, speech: tuple[Span, ...]) -> Heard:
-    ask = TranscribeAsk(str(ctx.files.speech_wav), language, (), speech)
+def _recognised(ctx: StageContext, pack: str, language: str, voice: Voice) -> Heard:
+    ask = TranscribeAsk(str(voice.speech_wav), language, (), voice.speech)
     done: TranscribeDone = ctx.call(pack, ask)
     lines = segment_words(done.words, punctuated=False) if done.draft else segment_words(done.words)
     return Heard(tuple(lines), pack.replace("asr-", "asr:", 1), done.draft, False, "")
@@ -138,11 +132,11 @@ def _aligned(
     pack: str,
     language: str,
     cues: tuple[TextSpan, ...],
-    speech: tuple[Span, ...],
+    voice: Voice,
     name: str,
 ) -> Heard:
     done: TranscribeDone = ctx.call(
-        pack, TranscribeAsk(str(ctx.files.speech_wav), language, cues, speech)
+        pack, TranscribeAsk(str(voice.speech_wav), language, cues, voice.speech)
     )
     lost = sum(word.p <= 0 for word in done.words)
     note = name if not lost else f"{name}; {lost} of {len(done.words)} words placed by estimate"

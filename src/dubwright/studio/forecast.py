@@ -195,6 +195,7 @@ def _packs_of(stage: str, job_type: str, options: Mapping[str, Any]) -> tuple[st
     """The packs that a stage of a job asks, if it asks any."""
     return {
         "ingest": ("ingest",),
+        "listen": ("ingest",),
         "separate": (pack_name(job_type.removeprefix(JOB_PREFIX), _stems(options)),),
         "transcribe": (f"asr-{options.get('asr') or 'pocketsphinx'}",),
         "diarize": (str(options.get("diarizer") or "diarization"),),
@@ -255,8 +256,10 @@ def _ask(
 
 def _is_there(library: Library, item: Item, stage: str, names: tuple[str, ...], stems: int) -> bool:
     """Sound and stems are made once for a film, whatever it is dubbed to."""
-    if stage not in ("ingest", "separate") or not names:
+    if stage not in ("ingest", "separate", "listen") or not names:
         return False
+    if stage == "listen":
+        return library.newest_artifact(item.id, stage) is not None
     recorded = stage if stage == "ingest" else recorded_as(stems)
     artifact = library.newest_artifact(item.id, recorded, names[0])
     return artifact is not None and all(path.exists() for path in artifact.paths)

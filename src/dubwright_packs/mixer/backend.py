@@ -113,7 +113,7 @@ class _Plan:
     dub_spans: I64
     voice: Curve
     bed_spans: I64
-    """Padded speech: where the bed is not the original."""
+    """Padded speech and lines: where the bed is not the original."""
     vad_spans: I64
     """Where leakage is measured."""
     ducking: Curve
@@ -127,7 +127,10 @@ def _plan(ask: MixAsk, film: WavReader) -> _Plan:
             shapes.append(LineShape(line.start_s, reader.frames, reader.rate_hz))
     dub = plan_dub(shapes, rate_hz, frames)
     dub_spans = merge_spans(dub.spans_s(), rate_hz, frames)
-    voice, bed_spans = voice_curve(ask.speech, rate_hz, frames, ask.pad_before_s, ask.pad_after_s)
+    # Under a line too: words that nobody noticed must not be heard beside it, and what the
+    # separation does to the music is not.
+    covered = [*ask.speech, *dub.spans_s()]
+    voice, bed_spans = voice_curve(covered, rate_hz, frames, ask.pad_before_s, ask.pad_after_s)
     vad = _vad_spans(ask.vad_json) or list(ask.speech)
     return _Plan(
         dub=dub,

@@ -164,6 +164,7 @@ def disk_of(
     written = {
         "ingest": duration_s * (WORKING_BYTES_S + SPEECH_BYTES_S),
         "separate": duration_s * stems * STEM_BYTES_S,
+        "listen": duration_s * SPEECH_BYTES_S,
         "speak": spoken_s * VOICE_BYTES_S,
         "fit": spoken_s * VOICE_BYTES_S,
         "mix": duration_s * STEM_BYTES_S,
