@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from training.wanted import FLARE, HYPERROGUE, REDECLIPSE, SUPERTUXKART, UFOAI, Recordings, of_0ad
+from training.wanted import (
+    FLARE,
+    HYPERROGUE,
+    REDECLIPSE,
+    ROOTS_FLARE,
+    SUPERTUXKART,
+    UFOAI,
+    Recordings,
+    of_0ad,
+)
 
 _VOICES = (
     "*pain*",
@@ -65,6 +74,7 @@ AMBIENCE: tuple[Recordings, ...] = (
         "flare-game",
         "ambience",
         (f"{FLARE}/soundfx/environment/*_loop.ogg", "*wind_ambient*"),
+        roots=ROOTS_FLARE,
         split="held-out",
     ),
 )
@@ -172,6 +182,7 @@ EFFECTS: tuple[Recordings, ...] = (
         "effects",
         ("*.wv",),
         leave_out=("*music_*", *_VOICES),
+        roots=(("usr/share/games/teeworlds/", ""),),
     ),
     Recordings(
         "freedesktop",
@@ -186,6 +197,7 @@ EFFECTS: tuple[Recordings, ...] = (
         "effects",
         ("*/sound/*.ogg",),
         leave_out=("*artificial_intelligence*",),
+        roots=(("usr/share/games/freeorion/", ""),),
     ),
     Recordings(
         "minetest",
@@ -210,6 +222,7 @@ EFFECTS: tuple[Recordings, ...] = (
         "flare-game",
         "effects",
         (f"{FLARE}/soundfx/*.ogg",),
+        roots=ROOTS_FLARE,
         leave_out=("*_loop.ogg", *_VOICES),
         split="held-out",
     ),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from training.fetching import version_of
-from training.licences import rule_of
-from training.recordings import copyright_rules, report_path, upstream
+from training.recordings import copyright_rules, report_path, rule_for
 from training.sources import SOURCES
 from training.store import KINDS, RATE_HZ, Kind, Source, Split, sources
 from training.wanted import Recordings
@@ -116,8 +116,10 @@ def _credits(data: Path) -> Iterator[str]:
     found: dict[tuple[str, str, str], set[str]] = {}
     for wanted in SOURCES:
         for path, licence in _used(wanted, data):
-            rule = rule_of(upstream(path, wanted), copyright_rules(_folder(wanted, data), wanted))
-            holders = " ".join((rule.holders if rule else "").replace("|", "/").split())
+            rule = rule_for(path, wanted, copyright_rules(_folder(wanted, data), wanted))
+            # Names are for all to see, addresses are not.
+            names = re.sub(r"[<(]?[^\s<(]+@[^\s>)]+[>)]?", "", rule.holders if rule else "")
+            holders = " ".join(names.replace("|", "/").split())
             found.setdefault((wanted.package, licence, holders), set()).add(path)
     yield "## Credits"
     yield ""

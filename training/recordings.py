@@ -133,7 +133,7 @@ def store(wanted: Recordings, package: Path, data: Path, policy: Policy) -> Repo
             if wanted.kind in {"music", "ambience"} and report.seconds >= LONGEST_SOURCE_S:
                 report.left_out.append((path, "the source is long enough"))
                 continue
-            rule = rule_of(upstream(path, wanted), found)
+            rule = rule_for(path, wanted, found)
             licence = cleared(rule.licence, policy) if rule else None
             if licence is None:
                 report.left_out.append((path, f"licence: {rule.licence if rule else 'none'}"))
@@ -163,11 +163,21 @@ def store(wanted: Recordings, package: Path, data: Path, policy: Policy) -> Repo
 
 
 def copyright_rules(package: Path, wanted: Recordings) -> tuple[Rule, ...]:
-    """What clears the files of a source: what a person read, or the package's copyright file."""
+    """What clears the files of a source: what a person read, or the package's copyright file.
+
+    Raises ``ValueError`` when that file names folders of the upstream source and nobody said where
+    those are installed: the paragraph for everything would then count for files that have their own.
+    """
     if wanted.stated:
         return (Rule(("*",), wanted.stated, wanted.holders),)
     path = package / "usr/share/doc" / wanted.package / "copyright"
-    return rules(path.read_text("utf-8", "replace"))
+    found = rules(path.read_text("utf-8", "replace"))
+    patterns = [pattern for rule in found for pattern in rule.patterns]
+    if not wanted.roots and any(
+        pattern != "*" and not pattern.startswith("debian/") for pattern in patterns
+    ):
+        raise ValueError(f"{wanted.name}: its copyright file names folders, and it has no roots")
+    return found
 
 
 def paths(package: Path, wanted: Recordings) -> list[str]:
@@ -188,12 +198,23 @@ def paths(package: Path, wanted: Recordings) -> list[str]:
     return sorted(seen.values(), key=lambda path: (zlib.crc32(path.encode()), path))
 
 
-def upstream(path: str, wanted: Recordings) -> str:
+def rule_for(path: str, wanted: Recordings, found: tuple[Rule, ...]) -> Rule | None:
+    """The paragraph that counts for an installed file.
+
+    None when there is none, or when it is not known where the file lies upstream.
+    """
+    source = upstream(path, wanted)
+    return None if source is None else rule_of(source, found)
+
+
+def upstream(path: str, wanted: Recordings) -> str | None:
     """Where an installed file lies in the upstream source, as the copyright file names it."""
+    if not wanted.roots:
+        return path
     for installed, source in wanted.roots:
         if path.startswith(installed):
             return source + path[len(installed) :]
-    return path
+    return None
 
 
 def speaker_of(path: str, speaker: str) -> str:

@@ -20,7 +20,7 @@ class Recordings:
     split: Split = "train"
     roots: tuple[tuple[str, str], ...] = ()
     """(installed folder, where that lies in the upstream source), as the copyright file speaks of the
-    source; the first that fits counts."""
+    source; the first that fits counts. None are needed where that file has one licence for all."""
     stated: str = ""
     """The licence of all of it, read by a person in a copyright file that no machine can read."""
     holders: str = ""
@@ -38,6 +38,8 @@ UFOAI = (
 )
 HYPERROGUE = (("usr/share/hyperrogue/", ""),)
 REDECLIPSE = (("usr/share/games/redeclipse/", ""),)
+ROOTS_0AD = (("usr/share/games/0ad/", "binaries/data/"),)
+ROOTS_FLARE = (("usr/share/games/flare/", ""),)
 FLARE = "usr/share/games/flare/mods/fantasycore"
 
 
@@ -48,4 +50,5 @@ def of_0ad(name: str, kind: Kind, *files: str, out: tuple[str, ...] = ()) -> Rec
         kind,
         tuple(f"{AUDIO_0AD}/{f}" for f in files),
         out,
+        roots=ROOTS_0AD,
     )

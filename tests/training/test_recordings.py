@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,21 @@ def test_a_content_counts_once(package: Path) -> None:
 
 def test_where_a_file_lies_upstream() -> None:
     assert upstream("usr/game/sfx/a.ogg", WANTED) == "data/sfx/a.ogg"
-    assert upstream("opt/a.ogg", WANTED) == "opt/a.ogg"
+    assert upstream("opt/a.ogg", WANTED) is None
+    assert upstream("opt/a.ogg", replace(WANTED, roots=())) == "opt/a.ogg"
+
+
+def test_a_file_is_not_cleared_by_the_licence_for_everything_before_its_place_is_known(
+    package: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="no roots"):
+        store(replace(WANTED, roots=()), package, tmp_path, "free")
+    text = COPYRIGHT.replace("GPL-2+", "CC0")
+    (package / "usr/share/doc/game/copyright").write_text(text)
+    report = store(
+        replace(WANTED, roots=(("usr/game/sfx", "data/sfx"),)), package, tmp_path, "free"
+    )
+    assert ("usr/game/copy/other.wav", "licence: none") in report.left_out
 
 
 def test_a_speaker_is_a_name_or_found_in_the_path() -> None:
