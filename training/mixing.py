@@ -142,7 +142,7 @@ class Mixer:
         """One speaker with pauses, [n], about -20 dB."""
         n = self.recipe.frames
         source, clip = pool.draw(rng)
-        factor = float(np.exp2(rng.uniform(-0.3, 0.3))) if rng.random() < 0.5 else 1.0
+        factor = float(np.exp2(rng.uniform(-0.4, 0.4))) if rng.random() < 0.5 else 1.0
         pieces: list[F32] = []
         filled = 0
         pause = float(rng.choice([0.1, 0.3, 0.8]))

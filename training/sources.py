@@ -94,7 +94,7 @@ SPEECH: tuple[Recordings, ...] = (
     _asterisk("es", "es_MX_f_Allison", "allison-smith"),
     _asterisk("fr", "fr_CA_f_June", "june-wallack"),
     _asterisk("ru", "ru_RU_f_IvrvoiceRU", "ivrvoice-ru"),
-    _asterisk("it", "it_IT_m_Carlo", "carlo-flora", "held-out"),
+    _asterisk("it", "it_IT_m_Carlo", "carlo-flora"),
     Recordings(
         "menardi-it",
         "asterisk-prompt-it-menardi-wav",
