@@ -20,6 +20,8 @@ LEVELS = {
 }  # fmt: skip
 STDLIB_ONLY = "dubwright_kit"
 GUEST_ROOMS = {"engines", "media"}
+NEVER = {"training", "bench", "tests", "torch"}
+"""What makes or measures the program, which does not know of it."""
 
 
 def room_of(path: Path) -> str:
@@ -101,6 +103,12 @@ def test_backends_import_the_kit_engines_and_media_only(path: Path) -> None:
     if own:
         packs = {one.split(".")[1] for one in imported(path) if one.startswith("dubwright_packs.")}
         assert packs <= {pack}
+
+
+def test_the_program_does_not_know_how_it_was_made() -> None:
+    for path in sorted(SRC.rglob("*.py")):
+        known = {module.split(".")[0] for module in imported(path)}
+        assert not known & NEVER, path.relative_to(SRC)
 
 
 def test_files_and_functions_stay_readable() -> None:

@@ -1,4 +1,4 @@
-"""The transform gives back what it was given, whole and in blocks."""
+"""The transform gives back what it was given."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dubwright.engines.stft import frame_count, in_blocks, istft, stft
+from dubwright.engines.stft import frame_count, istft, stft
 
 Array = npt.NDArray[np.float32]
 
@@ -24,31 +24,6 @@ def test_perfect_reconstruction_at_any_length(length: int, shape: tuple[int, int
     back = istft(spectrum, length, *shape)
     assert back.shape == sound.shape
     np.testing.assert_allclose(back, sound, atol=1e-6)
-
-
-@given(st.integers(0, 5000), st.integers(1, 1500))
-@settings(max_examples=30, deadline=None)
-def test_blocks_equal_the_whole(length: int, block: int) -> None:
-    """A process that smears over its frames, as a mask does, must not show where blocks meet."""
-    sound = noise(length, 2)
-    size, hop = 64, 16
-
-    def lowpass(part: Array, _start: int) -> Array:
-        channels = []
-        for channel in part.T:
-            spectrum = stft(channel, size, hop)
-            spectrum[:, 5:] = 0
-            channels.append(istft(spectrum, len(channel), size, hop))
-        return np.stack(channels, axis=1)
-
-    def read(start: int, n: int) -> Array:
-        return sound[start : start + n]
-
-    pieces = list(in_blocks(read, length, lowpass, block=block, margin=size, hop=hop))
-    assert [start for start, _ in pieces] == list(range(0, length, -(-block // hop) * hop))
-    whole = lowpass(sound, 0) if length else sound
-    joined = np.concatenate([piece for _, piece in pieces]) if pieces else sound
-    np.testing.assert_allclose(joined, whole, atol=1e-6)
 
 
 def test_a_hop_that_cannot_reconstruct_is_refused() -> None:

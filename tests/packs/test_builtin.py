@@ -1,139 +1,91 @@
-"""The built-in separation on files: exact length, stems that add up, whatever the input."""
+"""The network that comes with the program: it is there, fits, and separates a voice from music."""
 
-import json
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
+from dubwright.engines.scoring import si_sdr_db
+from dubwright.engines.speechnet.chunks import BINS
+from dubwright.engines.speechnet.net import SpeechNet
 from dubwright.media.wav import WavReader, WavWriter
+from dubwright.packs.manifest import load_manifests
 from dubwright_kit import Problem
-from dubwright_kit.contracts import SeparateAsk, SeparateDone
-from dubwright_kit.report import Cancelled, silent
-from dubwright_packs.builtin.backend import run, split
-from tests.engines.synthetic import music, vowels
+from dubwright_kit.contracts import SeparateAsk
+from dubwright_kit.memory import PeakMemory
+from dubwright_kit.report import silent
+from dubwright_packs.builtin import network
+from dubwright_packs.builtin.backend import run
+from dubwright_packs.builtin.canary import chord, voice
 
-Array = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.float32]
 RATE = 44_100
+LARGEST_BYTES = 12_000_000
 
 
-def write(path: Path, sound: Array) -> Path:
-    with WavWriter(path, RATE, sound.shape[1], "float32") as writer:
+def separate(folder: Path, sound: F32) -> tuple[F32, F32]:
+    with WavWriter(folder / "film.wav", RATE, sound.shape[1], "float32") as writer:
         writer.write(sound)
-    return path
-
-
-def read(path: str | Path) -> Array:
-    with WavReader(path) as reader:
-        assert reader.subtype in ("int16", "float32")
-        return reader.read(0, reader.frames)
-
-
-def separate(
-    folder: Path, sound: Array, spans: list[list[float]] | None
-) -> tuple[SeparateDone, Array, Array]:
-    wav = write(folder / "film.wav", sound)
-    vad = ""
-    if spans is not None:
-        vad = str(folder / "vad.json")
-        Path(vad).write_text(json.dumps({"frame_s": 0.032, "p": [], "spans": spans}))
-    done = run(SeparateAsk(str(wav), str(folder), vad), silent)
-    return done, read(done.stems["vocals"]), read(done.stems["background"])
-
-
-def mixture(seconds: float, gain: float = 1.0) -> Array:
-    sound = music(seconds, RATE, seed=1)
-    sound += vowels(seconds, 130, RATE, seed=2)[:, None]
-    return (gain * sound).astype(np.float32)
-
-
-@pytest.mark.parametrize("frames", [0, 1, 1023, 44_100 * 2 + 7])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_stems_add_up_at_any_length(tmp_path: Path, frames: int, channels: int) -> None:
-    sound = mixture(3.0, 0.8)[:frames, :channels]
-    done, vocals, background = separate(tmp_path, sound, [[0.0, 99.0]])
-    assert done.frames == frames
+    done = run(SeparateAsk(str(folder / "film.wav"), str(folder)), silent)
+    stems = []
+    for stem in ("vocals", "background"):
+        with WavReader(done.stems[stem]) as reader:
+            stems.append(reader.read(0, reader.frames))
+    vocals, background = stems
     assert vocals.shape == background.shape == sound.shape
-    np.testing.assert_allclose(vocals + background, sound, atol=1e-4)
+    assert np.abs(vocals + background - sound).max() < 2e-5
+    return vocals, background
 
 
-def test_loud_sound_clips_neither_stem(tmp_path: Path) -> None:
-    sound = mixture(2.0, 1.6)
-    assert np.abs(sound).max() > 1.05
-    done, vocals, background = separate(tmp_path, sound, [[0.0, 2.0]])
-    assert np.abs(vocals).max() > 0.1
-    np.testing.assert_allclose(vocals + background, sound, atol=1e-4)
-    assert sum(done.metrics[f"{s}_energy_share"] or 0 for s in done.stems) == pytest.approx(1)
+def test_the_network_lies_in_the_package_and_is_small() -> None:
+    assert 1_000_000 < network.PLACE.stat().st_size <= LARGEST_BYTES
+    assert network.PLACE.parent == load_manifests()["builtin"].folder
 
 
-@given(
-    arrays(np.float32, (20, 2), elements=st.floats(-1.9375, 1.9375, width=32)), st.integers(0, 9)
-)
-@settings(deadline=None)
-def test_the_split_is_exact_and_within_16_bits(original: Array, seed: int) -> None:
-    vocals = np.random.default_rng(seed).uniform(-3, 3, original.shape).astype(np.float32)
-    v, b = split(original, vocals)
-    steps = v * 32768
-    np.testing.assert_array_equal(steps, np.rint(steps))
-    for stem in (v, b):
-        assert stem.min() >= -1 - 2e-5
-        assert stem.max() <= 1 + 2e-5
-    np.testing.assert_allclose(v + b, original, atol=1e-6)
+def test_its_masks_are_masks_and_do_not_depend_on_the_level() -> None:
+    net = SpeechNet.load(network.PLACE, threads=1)
+    assert net.name
+    power = np.random.default_rng(1).gamma(0.5, 1.0, (2, 64, BINS)).astype(np.float32)
+    mask = net.mask(power)
+    assert mask.shape == power.shape
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+    for gain in (1e-6, 1e6):
+        np.testing.assert_allclose(net.mask(power * np.float32(gain)), mask, atol=1e-3)
+    assert np.isfinite(net.mask(np.zeros((2, 8, BINS), np.float32))).all()
 
 
-def test_not_a_number_is_silence(tmp_path: Path) -> None:
-    sound = mixture(1.0)
-    sound[100] = np.nan
-    sound[200] = np.inf
-    _, vocals, background = separate(tmp_path, sound, [[0.5, 0.9]])
-    assert np.isfinite(vocals).all()
-    assert np.isfinite(background).all()
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_voice_over_music(tmp_path: Path, channels: int) -> None:
+    spoken, played = voice()[: 8 * RATE, :channels], chord()[: 8 * RATE, :channels]
+    mix = spoken + played
+    vocals, background = separate(tmp_path, mix)
+    assert si_sdr_db(spoken, vocals) > si_sdr_db(spoken, mix) + 3
+    assert si_sdr_db(played, background) > si_sdr_db(played, mix)
 
 
-def test_silence_stays_silence(tmp_path: Path) -> None:
-    done, vocals, background = separate(tmp_path, np.zeros((RATE, 2), np.float32), [[0.0, 1.0]])
-    assert not vocals.any()
-    assert not background.any()
-    assert done.metrics["vocals_energy_share"] is None
+def test_it_takes_no_more_memory_than_it_says(tmp_path: Path) -> None:
+    """What this process has already is not counted: the tests' own modules."""
+    separate(tmp_path, chord()[:RATE])
+    memory = PeakMemory()
+    before = memory.peak_bytes()
+    separate(tmp_path, voice() + chord())
+    if before:
+        assert memory.peak_bytes() - before < 150_000_000
 
 
-def test_speech_is_found_where_ingest_left_no_list(tmp_path: Path) -> None:
-    quiet = np.zeros((2 * RATE, 2), np.float32)
-    sound = np.concatenate([quiet, np.repeat(vowels(3.0, 130, RATE, seed=1)[:, None], 2, 1)])
-    _, vocals, _ = separate(tmp_path, sound, None)
-    assert not vocals[:RATE].any()
-    assert vocals[3 * RATE :].any()
-
-
-def test_block_borders_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same voice everywhere: long blocks and short ones take the same out of it."""
-    import dubwright_packs.builtin.backend as backend
-
-    sound = np.repeat(vowels(12.0, 130, RATE, seed=3)[:, None], 2, axis=1)
-    _, whole, _ = separate(tmp_path, sound, [[0.0, 12.0]])
-    monkeypatch.setattr(backend, "BLOCK_S", 3.0)
-    _, pieces, _ = separate(tmp_path, sound, [[0.0, 12.0]])
-    difference = np.abs(whole - pieces)
-    assert difference.max() < 1e-3
-
-
-def test_it_can_be_stopped(tmp_path: Path) -> None:
-    wav = write(tmp_path / "film.wav", mixture(1.0))
-
-    def stop(done: float, total: float | None = None, note: str = "") -> None:
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        run(SeparateAsk(str(wav), str(tmp_path)), stop)
-
-
-def test_a_damaged_file_is_a_problem(tmp_path: Path) -> None:
-    path = tmp_path / "film.wav"
-    path.write_bytes(b"RIFF....")
-    with pytest.raises(Problem) as caught:
-        run(SeparateAsk(str(path), str(tmp_path)), silent)
-    assert caught.value.code == "not-wav"
+def test_a_program_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "PLACE", tmp_path / "speech.onnx")
+    with pytest.raises(Problem) as missing:
+        network.network(silent)
+    (tmp_path / "speech.onnx").write_bytes(network.__file__.encode())
+    with pytest.raises(Problem) as wrong:
+        network.network(silent)
+    assert (missing.value.code, wrong.value.code) == ("weights-missing", "weights-wrong")
+    for caught in (missing, wrong):
+        assert "install dubwright again" in caught.value.message
+        assert caught.value.next_action is not None
+        assert caught.value.next_action.verb == "packs"

@@ -100,7 +100,7 @@ def says(words: str, backend: ModuleType, ask: Any, done: Any) -> None:
 
 
 def test_stems_that_are_wrong(tmp_path: Path) -> None:
-    ask = SeparateAsk(str(tmp_path / "mixture.wav"), str(tmp_path), str(tmp_path / "vad.json"))
+    ask = SeparateAsk(str(tmp_path / "mixture.wav"), str(tmp_path))
     done = composed(builtin, ask)
     background = done.stems["background"]
     says("add up", builtin, ask, replace(done, stems={**done.stems, "vocals": background}))

@@ -87,6 +87,6 @@ def dsp(item: Item) -> F32:
 
 def spectral() -> ModuleType:
     """The one place that knows where it lies."""
-    from dubwright.engines import spectral as code
+    from bench import spectral as code
 
     return code

@@ -1,12 +1,10 @@
-"""Short-time Fourier transform with perfect reconstruction, whole or block by block.
+"""Short-time Fourier transform of a whole sound, with perfect reconstruction.
 
 Square-root Hann windows on both sides add up to a constant for any hop that divides the size at
 least twice (Griffin and Lim, "Signal estimation from modified short-time Fourier transform", 1984).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -56,31 +54,3 @@ def istft(spectrum: Spectrum, length: int, size: int, hop: int) -> Array:
 def frame_count(length: int, size: int, hop: int) -> int:
     """How many frames :func:`stft` gives for ``length`` samples."""
     return -(-length // hop) + size // hop - 1
-
-
-def frame_times(count: int, size: int, hop: int, rate_hz: int) -> npt.NDArray[np.float64]:
-    """Middle of each frame in seconds from the sound's start, [count]."""
-    return ((np.arange(count) + 1) * hop - size / 2) / rate_hz
-
-
-def in_blocks(
-    read: Callable[[int, int], Array],
-    frames: int,
-    process: Callable[[Array, int], Array],
-    *,
-    block: int,
-    margin: int,
-    hop: int,
-) -> Iterator[tuple[int, Array]]:
-    """Run ``process`` over a long sound with constant memory; yields (start, samples) in order.
-
-    ``read(start, n)`` gives samples [n, channels]; ``process(sound, start)`` sees a block widened
-    by ``margin`` on both sides (both rounded up to whole hops, so that its frames lie where those
-    of the whole would) and returns as many samples, of which the margins are dropped. A process
-    that looks no further than the margin gives the same as on the whole.
-    """
-    block, margin = -(-block // hop) * hop, -(-margin // hop) * hop
-    for start in range(0, frames, block):
-        begin, end = max(0, start - margin), min(frames, start + block + margin)
-        wide = process(read(begin, end - begin), begin)
-        yield start, wide[start - begin : min(frames, start + block) - begin]

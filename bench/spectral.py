@@ -1,11 +1,10 @@
-"""The shipped spectral separation: speech is what rises above its surroundings, in the centre.
+"""The spectral separation that shipped before there was a network: what that is compared with.
 
-A guest until a trained separator takes its place, and the way out where none is installed. The
-background under speech is estimated per frequency by a running median over 0.4 s (notes and noise
-last longer than the harmonics of a gliding voice; FitzGerald, "Harmonic/percussive separation using
-median filtering", 2010) and by what lies beside the voice's direction in stereo; speech is taken
-out with a Wiener gain (Lim and Oppenheim, 1979) from the voice's direction only, and nothing at all
-where the VAD hears nobody.
+Speech is what rises above its surroundings, in the centre. The background under speech is estimated
+per frequency by a running median over 0.4 s (notes and noise last longer than the harmonics of a
+gliding voice; FitzGerald, "Harmonic/percussive separation using median filtering", 2010) and by what
+lies beside the voice's direction in stereo; speech is taken out with a Wiener gain (Lim and Oppenheim,
+1979) from the voice's direction only, and nothing at all where the VAD hears nobody.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dubwright.engines.stft import Spectrum, frame_times, istft, stft
+from dubwright.engines.stft import Spectrum, istft, stft
 from dubwright_kit.contracts import Span
 
 Array = npt.NDArray[np.float32]
@@ -24,10 +23,6 @@ Array = npt.NDArray[np.float32]
 SIZE, HOP = 4096, 1024
 FLOOR = np.float32(1e-7)
 """Power of a bin in noise at -100 dBFS: what is below it is neither speech nor background."""
-GRID = 2 * HOP
-"""Blocks begin on it, so that medians are taken at the same frames as in the whole."""
-MARGIN_S = 2.0
-"""How far a sample's surroundings matter; blocks need this much more on both sides."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ def separate_block(
     if not gate.any() or not sound.any():
         return np.zeros_like(sound)
     left, right = stft(sound[:, 0], SIZE, HOP), stft(sound[:, 1], SIZE, HOP)
-    times = np.round(frame_times(len(left), SIZE, HOP, rate_hz) * rate_hz)
-    speaking = gate[np.clip(times, 0, len(gate) - 1).astype(np.int64)] > 0
+    middles = (np.arange(len(left)) + 1) * HOP - SIZE // 2
+    speaking = gate[np.clip(middles, 0, len(gate) - 1)] > 0
     angle = direction(left, right, speaking, rate_hz, settings)[:, None]
     toward, beside = np.cos(angle), np.sin(angle)
     voice: Spectrum = (toward * left + beside * right).astype(np.complex64, copy=False)
