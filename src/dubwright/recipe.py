@@ -37,7 +37,12 @@ class Step:
 
 DUB: tuple[Step, ...] = (
     Step("separate_audio_{separator}", ("ingest", "separate"), ("separator",), 30),
-    Step("asr_local", ("ingest", "listen", "transcribe"), ("transcript", "from", "asr", "separator"), 15),
+    Step(
+        "asr_local",
+        ("ingest", "listen", "transcribe"),
+        ("transcript", "from", "asr", "separator"),
+        15,
+    ),
     Step(
         "diarize_local_v1",
         ("ingest", "listen", "diarize"),

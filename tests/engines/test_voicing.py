@@ -45,7 +45,7 @@ def test_either_detector_counts() -> None:
 
 def test_a_word_that_both_missed_is_found_by_its_level() -> None:
     film = heard({}, {}, -22.0)
-    voice = heard({(50, 80): 0.9}, {(50, 80): -25.0, (120, 130): -33.0})
+    voice = heard({(50, 80): 0.9}, {(50, 80): -25.0, (120, 130): -29.0})
     found = covered(voiced(film, voice))
     assert found[120:130].all()
     assert not found[100:119].any()

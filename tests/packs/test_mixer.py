@@ -124,6 +124,19 @@ def test_under_the_line_is_the_ducked_background_stem(tmp_path: Path) -> None:
     assert np.array_equal(mixed[after], film.background[after])
 
 
+def test_under_a_line_words_that_nobody_noticed_are_not_put_back(tmp_path: Path) -> None:
+    film, _ = dialogue(tmp_path)
+    mixed, done = film.mix(())
+    gain = 10 ** (float(done.metrics["dub_gain_db"] or 0) / 20)
+    line = soxr.resample(read(tmp_path / "line0.wav")[:, 0], 22050, RATE_HZ) * gain
+    part = slice(round(4.2 * RATE_HZ), round(6.4 * RATE_HZ))
+    at = round(0.2 * RATE_HZ)
+    rest = mixed[part] - line[at : at + (part.stop - part.start), np.newaxis]
+    np.testing.assert_allclose(rest, film.background[part] * 10 ** (-4 / 20), atol=2e-3)
+    after = slice(round(6.91 * RATE_HZ), None)
+    assert np.array_equal(mixed[after], film.original[after])
+
+
 def test_the_dub_is_as_loud_as_the_voice_and_the_film_as_before(tmp_path: Path) -> None:
     film, span = dialogue(tmp_path)
     mixed, done = film.mix((span,))

@@ -5,7 +5,7 @@ still misses some there (quiet ones, distorted ones), so the bed of a dub needs 
 is loud in the separated voice and is a fair part of the film at that moment is taken as voice too.
 Nothing is lost by that where it errs: there the bed is the background stem, as under any line.
 
-Measured on 14 scenes of 40 s with known speech: see docs/separation.md.
+Measured on 20 scenes of 40 s with known speech: see docs/separation.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THRESHOLD = 0.5
 """Probability of speech in the separated voice, from which somebody is taken to speak."""
 UNDER_LOUD_DB = 20.0
 """The separated voice counts down to so much under its level while somebody speaks."""
-UNDER_FILM_DB = 12.0
+UNDER_FILM_DB = 8.0
 """And only where it is at most so much under the film at that moment."""
 SHORTEST_FRAMES = 3
 """About 0.1 s: the shortest words. Less is a click."""
