@@ -83,7 +83,9 @@ def _ask(
     ctx: StageContext, pack: str, segments: Sequence[Segment], count: int | None, voice: Heard
 ) -> DiarizeDone:
     words = tuple(word for segment in segments if segment.words for word in words_of(segment))
-    ask = DiarizeAsk(str(voice.speech_wav), voice.speech, count, words)
+    # The film itself, not the separated voice: separation changes how voices sound, and speakers are
+    # told apart less well by it.
+    ask = DiarizeAsk(str(ctx.files.speech_wav), voice.speech, count, words)
     done: DiarizeDone = ctx.call(pack, ask)
     return done
 
