@@ -70,7 +70,8 @@ class Made:
 
     def stems(self) -> dict[str, F32]:
         folder = self.folder / "separation" / self.separation
-        assert sorted(path.name for path in folder.iterdir()) == ["background.wav", "vocals.wav"]
+        made = {path.name for path in folder.iterdir()}
+        assert made == {"background.wav", "vocals.wav", "speech.wav", "vad.json"}
         return {name: sound_of(folder / f"{name}.wav") for name in ("vocals", "background")}
 
     def check(self, duration_s: float, adds_up: bool) -> None:
