@@ -7,6 +7,8 @@ import ctypes
 import sys
 from pathlib import Path
 
+_ARENA_MAX = -8  # M_ARENA_MAX of mallopt(3)
+
 
 class PeakMemory:
     """Peak resident bytes since the object was made: of this process, or of one child if larger.
@@ -82,3 +84,13 @@ def give_back() -> None:
         return
     with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def one_heap() -> None:
+    """Let the threads of this process share one heap where the C library gives each its own (glibc);
+    elsewhere nothing. Each keeps what it once needed: with large arrays on several, tens of megabytes.
+    For a process with one task, before it starts threads."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from dubwright.engines.intake import processors
 from dubwright.engines.speechnet.net import SpeechNet
 from dubwright_kit import NextAction, Problem
+from dubwright_kit.memory import one_heap
 from dubwright_kit.report import Report
 
 PLACE = Path(__file__).with_name("speech.onnx")
@@ -24,6 +25,7 @@ def network(report: Report) -> SpeechNet:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(place: Path) -> SpeechNet:
+    one_heap()
     try:
         return SpeechNet.load(place, threads=processors())
     except Problem as problem:
