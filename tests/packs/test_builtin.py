@@ -66,8 +66,8 @@ def test_a_voice_over_music(tmp_path: Path, channels: int) -> None:
     spoken, played = (np.tile(one[:, :channels], (2, 1)) for one in (voice(), chord()))
     mix = spoken + played
     vocals, background = separate(tmp_path, mix)
-    assert si_sdr_db(spoken, vocals) > si_sdr_db(spoken, mix) + 3
-    assert si_sdr_db(played, background) > si_sdr_db(played, mix)
+    assert si_sdr_db(spoken, vocals) > si_sdr_db(spoken, mix) + 6
+    assert si_sdr_db(played, background) > si_sdr_db(played, mix) + 4
 
 
 ALONE = """
