@@ -20,6 +20,7 @@ from dubwright.packs.wall.call import Wall
 from dubwright.packs.wall.spec import GuestSpec
 from dubwright.stages import transcribe
 from dubwright.stages.base import StageContext
+from dubwright.stages.listen import heard
 from dubwright_kit import NextAction, Problem
 
 SPEECH = [[1.0, 3.0], [4.0, 6.5], [9.0, 12.0]]
@@ -169,6 +170,22 @@ def test_a_given_english_text_is_aligned_word_by_word(ctx: StageContext) -> None
     assert [word.text for line in lines for word in line.words] == text.split()
     assert lines[0].start_s == pytest.approx(1.0)
     assert "taken as" not in result.track.note
+
+
+def test_a_given_text_is_not_taken_anew_because_stems_came(
+    ctx: StageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person edited in it would be superseded; a draft is heard again in the better sound."""
+    asked = told(ctx, "Hello there. Good morning.")
+    film = heard(asked)
+    first = transcribe.run(asked)
+    monkeypatch.setattr(transcribe, "heard_voice", lambda _: replace(film, key="of the stems"))
+    again = transcribe.run(asked)
+    assert again.cached
+    assert again.artifact == first.artifact
+    draft = transcribe.run(replace(ctx, options={})).artifact
+    monkeypatch.setattr(transcribe, "heard_voice", lambda _: replace(film, key="of other stems"))
+    assert transcribe.run(replace(ctx, options={})).artifact != draft
 
 
 def test_given_cues_stay_lines_and_take_the_words_times(ctx: StageContext) -> None:

@@ -15,6 +15,7 @@ from dubwright.library.subtitles import Form, read_cues, render
 from dubwright.stages.base import StageContext, StageResult
 from dubwright.stages.listen import Heard as Voice
 from dubwright.stages.listen import heard as heard_voice
+from dubwright.stages.separate import working_audio
 from dubwright_kit import NextAction, Problem
 from dubwright_kit.contracts import Span, TextSpan, TranscribeAsk, TranscribeDone, Word
 
@@ -59,7 +60,8 @@ def run(ctx: StageContext) -> StageResult:
         NAME,
         VERSION,
         pack if uses_pack else None,
-        sound=voice.key,
+        # A text that was given stays what it is, with what was edited in it, whatever is separated later.
+        sound=voice.key if path is None else working_audio(ctx).key,
         language=language,
         text=[[cue.text, cue.start_s, cue.end_s] for cue in cues],
     )

@@ -23,6 +23,7 @@ PHRASE_S, PHRASES = 4, 5
 BEFORE_S = 1
 """Of a phrase, before the sentence."""
 VOICE = Path(__file__).with_name("canary.wav")
+"""A sentence spoken by espeak-ng for this: a cut of the recogniser's canary, which tools/make_canaries.py makes."""
 STEP = 1 / 32768
 GAIN_DB = 3.0
 """How much nearer to the voice the speech must be: a small part of what the network reaches."""
