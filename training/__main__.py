@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.evaluation import command as evaluation
+from training.store import sources
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "training"
+NO_SOUND = "has no speech or no music. Get them: python -m training recordings, then generate."
 
 
 def main() -> int:
@@ -62,7 +64,21 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
-    return run(arguments)
+    try:
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        return _stop(
+            f"{error.name} is not here. Its own environment has it: python3 dev.py training ..."
+        )
+
+
+def _stop(words: str) -> int:
+    print(words, file=sys.stderr)
+    return 1
+
+
+def _lacks_sound(data: Path) -> bool:
+    return not (sources(data, "speech") and sources(data, "music"))
 
 
 def _recordings(arguments: argparse.Namespace) -> int:
@@ -74,8 +90,7 @@ def _recordings(arguments: argparse.Namespace) -> int:
         for report in build(arguments.data, arguments.licences, only, arguments.again):
             print(*report.lines(), sep="\n", flush=True)
     except FetchingError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _stop(str(error))
     return 0
 
 
@@ -85,14 +100,15 @@ def _generate(arguments: argparse.Namespace) -> int:
     try:
         generate(arguments.data, arguments.seed, arguments.only)
     except ToolsMissingError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _stop(str(error))
     return 0
 
 
 def _inventory(arguments: argparse.Namespace) -> int:
     from training.inventory import write
 
+    if _lacks_sound(arguments.data):
+        return _stop(f"{arguments.data} {NO_SOUND} DATA.md stays as it is.")
     write(arguments.data, Path(__file__).with_name("DATA.md"))
     return 0
 
@@ -102,6 +118,8 @@ def _train(arguments: argparse.Namespace) -> int:
     from training.model import Shape
     from training.train import Plan, train
 
+    if _lacks_sound(arguments.data):
+        return _stop(f"{arguments.data} {NO_SOUND}")
     plan = Plan(
         arguments.data,
         arguments.out,
@@ -126,6 +144,12 @@ def _export(arguments: argparse.Namespace) -> int:
     from training.mixing import Recipe
     from training.train import load_mean, settled
 
+    if not arguments.checkpoint.is_file():
+        return _stop(
+            f"There is no checkpoint at {arguments.checkpoint}. python -m training train makes them."
+        )
+    if _lacks_sound(arguments.data):
+        return _stop(f"{arguments.data} {NO_SOUND}")
     batches = Batches(arguments.data, Recipe(), arguments.seed, 4)
     with closing(batches.stream(0)) as stream:  # type: ignore[type-var]  # a generator has close
         net = settled(load_mean(arguments.checkpoint), stream, arguments.batches)
